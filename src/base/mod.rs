@@ -1,0 +1,4 @@
+//! Wing 2: what device and hub share that touches the world.
+
+pub mod clock;
+pub mod config;

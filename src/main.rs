@@ -1,0 +1,2 @@
+//! stampd.
+fn main() {}

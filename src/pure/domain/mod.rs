@@ -1,0 +1,19 @@
+//! The vocabulary: ids, times, media, entries, events, refusals. Imports nothing of ours, and nothing here is
+//! serializable; shapes that cross a wire are written apart in `wire`.
+
+pub mod actor;
+pub mod crockford;
+pub mod entry;
+pub mod event;
+pub mod ids;
+pub mod refusal;
+pub mod time;
+pub mod token;
+
+pub use actor::{Actor, Role};
+pub use entry::{Entry, NewEntry, Posting};
+pub use event::{Event, EventKind, Fact, FactKey};
+pub use ids::*;
+pub use refusal::{Refusal, RefusalCode};
+pub use time::{BootId, ClockTrust, Hlc, Moment, Now};
+pub use token::{Claim, Freshness, Grade, Medium, Token};

@@ -1,0 +1,1 @@
+//! Token and facts looked up: which card, or a refusal.

@@ -1,0 +1,4 @@
+//! Shapes that cross a wire, each with a version: the LAN API's JSON, and an event's canonical bytes. Domain types are
+//! converted here and are never serialized themselves.
+
+pub mod cbor;

@@ -1,0 +1,1 @@
+//! What the integration tests share: private daemons, virtual chips, a scratch directory.
