@@ -33,3 +33,7 @@ pub enum Posting {
     /// Placeholder until the engine lands.
     Nothing,
 }
+/// kind
+pub struct K;
+impl K { pub fn name(&self)->&'static str {""} }
+impl Posting { pub fn kind(&self)->K {K} pub fn units(&self)->i64 {0} }

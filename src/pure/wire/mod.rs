@@ -2,3 +2,6 @@
 //! converted here and are never serialized themselves.
 
 pub mod cbor;
+pub mod entry;
+pub mod event;
+pub mod lan;

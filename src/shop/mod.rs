@@ -1,0 +1,3 @@
+//! Wing 3: the device in the shop.
+
+pub mod ledger;
