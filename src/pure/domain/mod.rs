@@ -15,5 +15,5 @@ pub use entry::{Entry, NewEntry, Posting};
 pub use event::{Event, EventKind, Fact, FactKey};
 pub use ids::*;
 pub use refusal::{Refusal, RefusalCode};
-pub use time::{BootId, ClockTrust, Hlc, Moment, Now};
+pub use time::{BootId, ClockTrust, Hlc, Moment, Now, Trust};
 pub use token::{Claim, Freshness, Grade, Medium, Token};
