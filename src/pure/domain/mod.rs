@@ -17,5 +17,5 @@ pub use event::{Event, EventKind, Fact, FactKey};
 pub use ids::*;
 pub use refusal::{Refusal, RefusalCode};
 pub use tap_problem::TapProblem;
-pub use time::{BootId, ClockTrust, Hlc, Moment, Now};
+pub use time::{BootId, ClockTrust, Hlc, Moment, Now, Trust};
 pub use token::{Claim, Freshness, Grade, Medium, Token};
