@@ -38,7 +38,8 @@ pub async fn customer_create(State(lan): State<Lan>, posted: Posted<CustomerRequ
 pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Path(id): Path<String>) -> Result<Response, Fault> {
     let unknown = || Fault::not_found("unknown_customer", "no such customer");
     let id: CustomerId = id.parse().map_err(|_| unknown())?;
-    let view = lan.read(move |till, reads| Ok(till.customer_view(reads, id)?)).await?.ok_or_else(unknown)?;
+    let now = lan.clock.now();
+    let view = lan.read(move |till, reads| Ok(till.customer_view(reads, id, &now)?)).await?.ok_or_else(unknown)?;
     let mut response = with_etag(StatusCode::OK, view.revision, &view);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
