@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::EntryView;
 
 /// A card and its whole standing. Amounts of the programme's unit are integers of `scale`; what does not apply is null.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CardView {
     /// 12 characters of Crockford Base32.
     pub serial: String,
@@ -122,7 +122,7 @@ pub struct CardView {
 }
 
 /// What lapses next.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NextExpiry {
     /// The first moment after it, RFC 3339.
     pub at: String,
@@ -131,7 +131,7 @@ pub struct NextExpiry {
 }
 
 /// Installed passes by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Installs {
     /// Apple Wallet.
     pub apple: i64,
@@ -142,7 +142,7 @@ pub struct Installs {
 }
 
 /// What the customer wants to hear of; set by the customer alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Preferences {
     /// The balance changed.
     pub balance: bool,
@@ -163,7 +163,7 @@ impl Default for Preferences {
 }
 
 /// The customer's links: unguessable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Links {
     /// Installs the card.
     pub installation: String,
@@ -182,7 +182,7 @@ pub struct CardRequest {
 }
 
 /// A medium of a card. The text is shown to managers only: whoever has it can present the card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CredentialView {
     /// Names it in requests; proves nothing.
     pub id: String,
@@ -198,14 +198,14 @@ pub struct CredentialView {
 }
 
 /// A card's credentials.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CredentialList {
     /// Oldest first.
     pub credentials: Vec<CredentialView>,
 }
 
 /// What moved a card's balance, newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryPage {
     /// The rows.
     pub rows: Vec<EntryView>,

@@ -58,7 +58,7 @@ impl std::fmt::Debug for Approval {
 }
 
 /// One posted line, as history shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EntryView {
     /// Its id.
     pub id: String,
@@ -70,6 +70,8 @@ pub struct EntryView {
     pub label: String,
     /// RFC 3339.
     pub at: String,
+    /// Signed units of the posting itself: what was awarded or taken, before an unlock consumes any.
+    pub units: i64,
     /// Signed change of the balance, unlocks included.
     pub change: i64,
     /// The balance after it.
@@ -118,7 +120,7 @@ pub struct EntryView {
 }
 
 /// What a posting answers.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PostedView {
     /// The lines that it posted on this card.
     pub entries: Vec<EntryView>,

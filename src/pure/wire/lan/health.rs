@@ -1,10 +1,10 @@
 //! Health, programmes and the greeting of the event stream.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// `GET /v1/health`: parts and their state. It names nothing of customers.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
     /// `ok`, or `degraded` when a part needs somebody.
     pub status: String,
@@ -21,7 +21,7 @@ pub struct HealthView {
 }
 
 /// One part of the device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PartView {
     /// `ledger`, `readers`, `clock`, ….
     pub name: String,
@@ -35,7 +35,7 @@ pub struct PartView {
 }
 
 /// One programme that runs here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProgrammeView {
     /// Its name.
     pub name: String,
@@ -52,14 +52,14 @@ pub struct ProgrammeView {
 }
 
 /// `GET /v1/programmes`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProgrammeList {
     /// By name.
     pub programmes: Vec<ProgrammeView>,
 }
 
 /// The first event of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hello {
     /// RFC 3339.
     pub now: String,

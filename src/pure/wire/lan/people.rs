@@ -36,7 +36,7 @@ pub struct CustomerRequest {
 }
 
 /// A customer.
-#[derive(Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CustomerView {
     /// UUIDv7.
     pub id: String,

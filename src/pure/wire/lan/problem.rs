@@ -1,12 +1,12 @@
 //! Problem documents (RFC 9457) with the project's stable codes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::pure::domain::Refusal;
 
 /// An error as the API tells it: `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// A link that names the code.
     #[serde(rename = "type")]
@@ -20,7 +20,7 @@ pub struct Problem {
     /// What went wrong here and what to do about it, for a person.
     pub detail: String,
     /// Which fields are wrong, by JSON pointer.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
     /// Seconds until it may be tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct Problem {
 }
 
 /// One field that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldProblem {
     /// JSON pointer (RFC 6901) into the request.
     pub pointer: String,

@@ -18,7 +18,7 @@ pub struct ScanRequest {
 }
 
 /// What a tap or scan came to.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TapView {
     /// The visit: entries can be added to it.
     pub visit: String,
@@ -57,14 +57,14 @@ pub struct TapView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cards: Option<Vec<String>>,
     /// The clock could not be believed: it earned, and redeems only with staff.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clock_suspect: bool,
     /// Milliseconds from the chip seen (or the request received) to each phase.
     pub timing_ms: TimingView,
 }
 
 /// Milliseconds from the chip seen, or the request received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimingView {
     /// To the first command sent to the chip; null for a scan.
     pub first_apdu: Option<f64>,
@@ -75,7 +75,7 @@ pub struct TimingView {
 }
 
 /// `card.updated`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CardUpdated {
     /// The card.
     pub serial: String,
@@ -86,7 +86,7 @@ pub struct CardUpdated {
 }
 
 /// `reader.up` and `reader.down`, and an element of `GET /v1/readers`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReaderView {
     /// As PC/SC names it.
     pub name: String,
@@ -102,7 +102,7 @@ pub struct ReaderView {
 }
 
 /// `GET /v1/readers`.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReaderList {
     /// Whether the PC/SC service answers.
     pub service: String,
