@@ -7,6 +7,7 @@ pub mod entry;
 pub mod event;
 pub mod ids;
 pub mod refusal;
+pub mod tap_problem;
 pub mod time;
 pub mod token;
 
@@ -15,5 +16,6 @@ pub use entry::{Entry, NewEntry, Posting};
 pub use event::{Event, EventKind, Fact, FactKey};
 pub use ids::*;
 pub use refusal::{Refusal, RefusalCode};
+pub use tap_problem::TapProblem;
 pub use time::{BootId, ClockTrust, Hlc, Moment, Now, Trust};
 pub use token::{Claim, Freshness, Grade, Medium, Token};
