@@ -19,3 +19,5 @@
 
 pub mod base;
 pub mod pure;
+#[cfg(feature = "device")]
+pub mod shop;

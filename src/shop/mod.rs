@@ -1,0 +1,3 @@
+//! Wing 3: the device.
+
+pub mod reader;
