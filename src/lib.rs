@@ -18,4 +18,7 @@
 //! once whatever is added to it · an entry and its outbox row commit together · no balance passes its floor.
 
 pub mod base;
+#[cfg(feature = "device")]
+pub mod cli;
 pub mod pure;
+pub mod tools;
