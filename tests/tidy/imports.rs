@@ -252,6 +252,10 @@ pub fn foreign_crates(files: &[SourceFile], manifest: &str) -> Vec<Finding> {
     for file in files.iter().filter(|file| file.is_shipped()) {
         for named in named_paths(file).into_iter().filter(|named| !named.in_test) {
             let Some((name, home)) = known(&named.path[0]) else { continue };
+            // A module of the file's own by that name hides the crate.
+            if (1..file.code.len()).any(|at| file.at(at) == *name && file.at(at - 1) == "mod") {
+                continue;
+            }
             let at_home = match home {
                 Everywhere => true,
                 Shells => named.module.first().is_some_and(|wing| wing != "pure"),
@@ -441,6 +445,8 @@ mod self_tests {
         assert_eq!(foreign("src/pure/resolve/mod.rs", "use openssl;"), 1);
         assert_eq!(foreign("src/pure/tap/mod.rs", "#[cfg(test)] mod tests { use serde_json::Value; }"), 0);
         assert_eq!(foreign("src/shop/reader/mod.rs", "use super::pcsc::Context; // not the crate"), 0);
+        assert_eq!(foreign("src/shop/reader/mod.rs", "mod pcsc; pub use pcsc::Monitor;"), 0, "its own module");
+        assert_eq!(foreign("src/shop/reader/mod.rs", "pub use pcsc::Context;"), 1);
         let manifest = "[package]\n[dependencies]\njiff = \"1\"\nnew-crate = { version = \"1\" }\n[lints]\nx = 1\n";
         assert_eq!(foreign_crates(&[], manifest).len(), 1);
     }
