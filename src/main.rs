@@ -1,21 +1,7 @@
-//! stampd.
-use clap::{Parser, Subcommand};
+//! The `stampd` command: arguments in, one command run, exit code out.
 
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use clap::Parser;
 
-#[derive(Subcommand)]
-enum Command {
-    /// A software phone or fob for installers and till makers.
-    Phone(stampd::cli::phone::PhoneArgs),
-}
-
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Phone(args) => stampd::cli::phone::run(args),
-    }
+fn main() -> std::process::ExitCode {
+    stampd::cli::run(stampd::cli::Cli::parse())
 }
