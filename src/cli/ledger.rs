@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use super::Context;
-use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::daemon;
+use crate::shop::ledger::ReadOnly;
 use crate::shop::till::verify;
 
 /// What is done with the ledger.
@@ -32,7 +32,7 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
             if file.exists() {
                 bail!("{} exists; name a new file, a backup never overwrites", file.display());
             }
-            crate::shop::ledger::copy_ledger(&config.ledger.path, &file)?;
+            ReadOnly::open(&config.ledger.path)?.copy_to(&file)?;
             println!("the ledger was copied to {}", file.display());
             Ok(())
         }
@@ -41,10 +41,9 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
 
 fn verify_all(context: &Context, config: &Config) -> Result<()> {
     // A copy of the file is no lock: it is read like any reader beside the daemon does.
-    let reads = crate::shop::ledger::ReadOnly::open(&config.ledger.path)?;
-    let zone = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
+    let reads = ReadOnly::open(&config.ledger.path)?;
     let books = daemon::rulebooks_of(&reads)?;
-    let report = reads.with(|reads| verify(reads, &books, &zone.now()))?;
+    let report = reads.with(|reads| verify(reads, &books))?;
     if context.json {
         let faults: Vec<String> = report.faults.clone();
         println!(

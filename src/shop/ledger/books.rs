@@ -7,7 +7,9 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::error::LedgerError;
 use super::read::Reads;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
-use crate::pure::domain::{CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Now, ProgrammeName, Serial};
+use crate::pure::domain::{
+    CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Now, ProgrammeName, Serial, VisitId,
+};
 use crate::pure::wire::event::{event_facts, event_read};
 
 /// A card as the ledger keeps it.
@@ -184,6 +186,27 @@ impl Reads<'_> {
         )?;
         let mut rows = statement.query([id.0.as_bytes()])?;
         rows.next()?.map(posted_event).transpose()
+    }
+
+    /// How often a card was tapped and scanned, refused ones too.
+    pub fn shown_counts(&self, serial: Serial) -> Result<(i64, i64), LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT coalesce(sum(kind = 'tap'), 0), coalesce(sum(kind = 'scan'), 0) FROM event WHERE card = ?1",
+        )?;
+        Ok(statement.query_row([Sql(serial)], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Whether a card has that visit.
+    pub fn visit_known(&self, serial: Serial, visit: VisitId) -> Result<bool, LedgerError> {
+        let mut statement = self.prepare("SELECT 1 FROM event WHERE card = ?1 AND visit = ?2 LIMIT 1")?;
+        Ok(statement.exists(params![Sql(serial), visit.0.as_bytes()])?)
+    }
+
+    /// The first customers, in the order in which they joined.
+    pub fn customers_first(&self, limit: usize) -> Result<Vec<CustomerId>, LedgerError> {
+        let mut statement = self.prepare("SELECT id FROM customer ORDER BY created_ms, id LIMIT ?1")?;
+        let rows = statement.query_map([limit as i64], |row| Ok(CustomerId(uuid_column(row, 0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How many cards, customers and events there are.

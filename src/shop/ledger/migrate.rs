@@ -17,6 +17,21 @@ const MIGRATIONS: &[(u32, &str)] = &[(1, include_str!("schema/0001_spine.sql"))]
 /// The newest schema that this program knows.
 pub const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
+/// Whether this program can read the file as it is: one of ours, of exactly the schema that it knows.
+pub fn readable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let application: u32 = pragma(connection, "application_id").map_err(|error| LedgerError::open(path, error))?;
+    let found: u32 = pragma(connection, "user_version")?;
+    match found {
+        _ if application != APPLICATION_ID => Err(LedgerError::Foreign { path: path.to_owned(), found: application }),
+        _ if found > SCHEMA => Err(LedgerError::SchemaNewer { path: path.to_owned(), found, known: SCHEMA }),
+        _ if found < SCHEMA => Err(LedgerError::Damaged(format!(
+            "{} has schema {found}; start the daemon once, it brings the ledger forward",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Applies what is missing. A file of a later schema, or one that is none of ours, is refused and left as it was.
 pub fn bring_forward(connection: &Connection, path: &Path, now_ms: i64) -> Result<(), LedgerError> {
     let application: u32 = pragma(connection, "application_id").map_err(|error| LedgerError::open(path, error))?;

@@ -32,8 +32,8 @@ pub use error::{LedgerError, WriteError};
 pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
-pub use read::Reads;
-pub use txn::{Txn, TxnContext};
+pub use read::{ReadOnly, Reads};
+pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainReport, ChainFault};
 
 /// How many live events a slow listener may lag before it must resume from the table.

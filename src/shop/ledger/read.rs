@@ -35,6 +35,33 @@ impl<'c> Txn<'c> {
     }
 }
 
+/// A ledger opened to be read, beside the daemon that may be using it: no lock is taken and nothing is written.
+pub struct ReadOnly {
+    connection: Connection,
+}
+
+impl ReadOnly {
+    /// Opens the ledger at `path`.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let connection = open(path)?;
+        super::migrate::readable(&connection, path)?;
+        Ok(Self { connection })
+    }
+
+    /// Runs `look` on one snapshot.
+    pub fn with<T>(&self, look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let seen = look(&Reads { connection: &snapshot })?;
+        snapshot.finish()?;
+        Ok(seen)
+    }
+
+    /// Writes a copy of the ledger to `target`, which must not exist.
+    pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
+        Reads { connection: &self.connection }.copy_to(target)
+    }
+}
+
 /// The pool of read-only connections.
 pub struct ReaderPool {
     path: PathBuf,

@@ -23,7 +23,8 @@ use crate::pure::text::Language;
 use crate::pure::wire::lan::{FieldProblem, Problem};
 use crate::shop::ledger::{Ledger, LedgerError, StaffRow, TokenRow, Txn};
 
-pub use audit::{StandingFault, StandingReport};
+pub use audit::{BooksReport, verify};
+pub use command::HandPosting;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
 
