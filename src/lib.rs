@@ -18,6 +18,9 @@
 //! once whatever is added to it · an entry and its outbox row commit together · no balance passes its floor.
 
 pub mod base;
+#[cfg(feature = "device")]
+pub mod cli;
 pub mod pure;
 #[cfg(feature = "device")]
 pub mod shop;
+pub mod tools;
