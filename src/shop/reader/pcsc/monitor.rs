@@ -255,6 +255,7 @@ impl Monitor {
             Change::ChipCame { reader, presence, atr } => {
                 let chip = ChipHere { presence, insertions: 1, in_field: true, atr, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = Some(chip)));
+                self.shared.board.occupied(&reader, true);
                 self.shared.board.clear(&reader, Condition::Mute);
             }
             Change::ChipReturned { reader, presence, atr } => {
@@ -275,15 +276,18 @@ impl Monitor {
             }),
             Change::ChipLeft { reader, .. } => {
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = None));
+                self.shared.board.occupied(&reader, false);
                 for condition in [Condition::LiftFirst, Condition::Mute, Condition::Held] {
                     self.shared.board.clear(&reader, condition);
                 }
             }
             Change::ChipGlimpsed { reader, presence } => {
+                self.shared.board.occupied(&reader, true);
                 let unreadable = Unreadable { presence, why: WhyUnreadable::Glimpsed, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.unreadable = Some(unreadable)));
             }
             Change::ChipMute { reader, presence } => {
+                self.shared.board.occupied(&reader, true);
                 self.shared.board.raise(&reader, Condition::Mute);
                 let unreadable = Unreadable { presence, why: WhyUnreadable::Mute, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.unreadable = Some(unreadable)));
