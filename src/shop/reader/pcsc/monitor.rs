@@ -182,7 +182,11 @@ impl Monitor {
             let mut states: Vec<ReaderState> =
                 names.iter().map(|name| ReaderState::new(name.clone(), State::UNAWARE)).collect();
             match wait(context, Duration::ZERO, &mut states) {
-                Ok(Woken::Changed | Woken::Quiet) => self.observe(&states),
+                Ok(Woken::Changed | Woken::Quiet) => {
+                    // The service first, then its readers: that is the order in which they became usable.
+                    self.tell_service(ServiceStatus::Up);
+                    self.observe(&states);
+                }
                 Ok(Woken::Unknown | Woken::Cancelled) => {
                     // A reader went between the list and the look.
                     self.switch.wait_off(LIST_AGAIN_WAIT);
@@ -194,7 +198,6 @@ impl Monitor {
                 }
                 Err(fault) => return Ended::Fault(fault),
             }
-            self.tell_service(ServiceStatus::Up);
             self.tell_looked();
             states.push(plug_and_play);
             let known = loop {
