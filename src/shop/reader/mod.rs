@@ -94,6 +94,9 @@ pub struct ReaderStatus {
     pub state: ReaderState,
     /// Since when, nanoseconds since boot.
     pub since_ns: i64,
+    /// A chip is held to it, or was within the last half second. Not told by [`TapSink::reader_changed`] when it changes:
+    /// every tap does that.
+    pub occupied: bool,
 }
 
 /// What a reader does.

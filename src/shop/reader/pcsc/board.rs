@@ -82,6 +82,7 @@ impl Board {
             till: till.clone(),
             state: state_of(&conditions),
             since_ns: self.clock.boot_ns(),
+            occupied,
         };
         self.facts().readers.insert(reader.to_owned(), Known { conditions, status: status.clone() });
         self.sink.reader_changed(status);
@@ -94,6 +95,13 @@ impl Board {
         if let Some(known) = known {
             let since_ns = self.clock.boot_ns();
             self.sink.reader_changed(ReaderStatus { state: ReaderState::Gone, since_ns, ..known.status });
+        }
+    }
+
+    /// A presence on a reader began or ended. Kept for whoever asks, and not told.
+    pub fn occupied(&self, reader: &str, occupied: bool) {
+        if let Some(known) = self.facts().readers.get_mut(reader) {
+            known.status.occupied = occupied;
         }
     }
 

@@ -182,7 +182,11 @@ impl Monitor {
             let mut states: Vec<ReaderState> =
                 names.iter().map(|name| ReaderState::new(name.clone(), State::UNAWARE)).collect();
             match wait(context, Duration::ZERO, &mut states) {
-                Ok(Woken::Changed | Woken::Quiet) => self.observe(&states),
+                Ok(Woken::Changed | Woken::Quiet) => {
+                    // The service first, then its readers: that is the order in which they became usable.
+                    self.tell_service(ServiceStatus::Up);
+                    self.observe(&states);
+                }
                 Ok(Woken::Unknown | Woken::Cancelled) => {
                     // A reader went between the list and the look.
                     self.switch.wait_off(LIST_AGAIN_WAIT);
@@ -194,7 +198,6 @@ impl Monitor {
                 }
                 Err(fault) => return Ended::Fault(fault),
             }
-            self.tell_service(ServiceStatus::Up);
             self.tell_looked();
             states.push(plug_and_play);
             let known = loop {
@@ -255,6 +258,7 @@ impl Monitor {
             Change::ChipCame { reader, presence, atr } => {
                 let chip = ChipHere { presence, insertions: 1, in_field: true, atr, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = Some(chip)));
+                self.shared.board.occupied(&reader, true);
                 self.shared.board.clear(&reader, Condition::Mute);
             }
             Change::ChipReturned { reader, presence, atr } => {
@@ -275,15 +279,18 @@ impl Monitor {
             }),
             Change::ChipLeft { reader, .. } => {
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = None));
+                self.shared.board.occupied(&reader, false);
                 for condition in [Condition::LiftFirst, Condition::Mute, Condition::Held] {
                     self.shared.board.clear(&reader, condition);
                 }
             }
             Change::ChipGlimpsed { reader, presence } => {
+                self.shared.board.occupied(&reader, true);
                 let unreadable = Unreadable { presence, why: WhyUnreadable::Glimpsed, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.unreadable = Some(unreadable)));
             }
             Change::ChipMute { reader, presence } => {
+                self.shared.board.occupied(&reader, true);
                 self.shared.board.raise(&reader, Condition::Mute);
                 let unreadable = Unreadable { presence, why: WhyUnreadable::Mute, seen_ns };
                 self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.unreadable = Some(unreadable)));
