@@ -14,8 +14,15 @@ enum Command {
     Phone(stampd::cli::phone::PhoneArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> std::process::ExitCode {
+    let done = match Cli::parse().command {
         Command::Phone(args) => stampd::cli::phone::run(args),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stampd: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
     }
 }
