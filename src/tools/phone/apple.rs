@@ -39,12 +39,12 @@ pub const FAULTS: &[FaultKind] = &[
     FaultKind {
         name: "locked",
         value: "times or always, 2",
-        meaning: "The phone wants Face ID first: 6287 so many times, then the pass.",
+        meaning: "The phone wants Face ID first: 6287 so many times, then the pass (also in a later tap).",
     },
     FaultKind {
         name: "choose",
         value: "times or always, 2",
-        meaning: "The phone wants a pass chosen first: 6984 so many times, then the pass.",
+        meaning: "The phone wants a pass chosen first: 6984 so many times, then the pass (also in a later tap).",
     },
     FaultKind {
         name: "no-pass",
@@ -447,7 +447,6 @@ impl Handset for IPhone {
     fn lifted(&mut self) {
         self.selected = false;
         self.given.fill(false);
-        self.refused = 0;
         // A UID that begins with 08 is a random one (ISO 14443-3); the zeros serve as well.
         let _ = rand_bytes(&mut self.uid[1..]);
     }

@@ -34,7 +34,7 @@ pub const LINK_FAULTS: &[FaultKind] = &[
     FaultKind {
         name: "short",
         value: "0 or 1 bytes, 1",
-        meaning: "In place of the pass comes an answer too short to hold a status word.",
+        meaning: "In place of the pass comes an answer too short for a status word; after one of 0 bytes the phone leaves, or vpcd waits on.",
     },
     FaultKind {
         name: "status",
@@ -224,8 +224,11 @@ impl LinkFault {
                 noise.extend([0x90, 0x00]);
                 spoil(Reply::Bytes(noise), format!("{count} random bytes in place of the pass (9000)"))
             }
+            Self::Short(0) if gives => {
+                spoil(Reply::BytesThenLeave(Vec::new()), "an empty answer in place of the pass, and left".to_owned())
+            }
             Self::Short(count) if gives => {
-                spoil(Reply::Bytes(vec![0x90; count]), format!("{count} bytes in place of the pass"))
+                spoil(Reply::Bytes(vec![0x90; count]), format!("{count} byte in place of the pass"))
             }
             Self::Status(sw) if gives => {
                 spoil(Reply::Bytes(sw.to_be_bytes().to_vec()), format!("{sw:04X} in place of the pass"))
@@ -342,7 +345,7 @@ mod tests {
             ("truncated=3", ok(), Reply::Bytes(vec![7, 0x90, 0x00])),
             ("truncated", ok(), ok()),
             ("cut=5", ok(), Reply::Bytes(vec![7, 7, 7, 7, 0x90])),
-            ("short=0", ok(), Reply::Bytes(vec![])),
+            ("short=0", ok(), Reply::BytesThenLeave(vec![])),
             ("status=6985", ok(), Reply::Bytes(vec![0x69, 0x85])),
             ("pulled", ok(), Reply::Leave),
             ("torn", ok(), Reply::Torn(vec![7, 7, 7, 7, 0x90, 0x00])),

@@ -14,7 +14,9 @@
 
 pub mod apple;
 pub mod bytes;
+pub mod deflate;
 pub mod fault;
+pub mod ndef;
 pub mod vpcd;
 pub mod wallet_file;
 
