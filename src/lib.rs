@@ -19,3 +19,4 @@
 
 pub mod base;
 pub mod pure;
+pub mod tools;
