@@ -3,3 +3,4 @@
 mod reader;
 mod support;
 mod transcripts;
+mod systemd;
