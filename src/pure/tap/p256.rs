@@ -34,7 +34,7 @@ pub struct KeyPair {
 
 impl KeyPair {
     /// Reads a private key from PEM (SEC1 or PKCS#8) or DER.
-    pub fn from_pem(bytes: &[u8]) -> Result<Self, KeyProblem> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyProblem> {
         let is_pem = bytes.windows(11).any(|window| window == b"-----BEGIN ");
         // The callback answers "no passphrase"; without it OpenSSL would ask for one on the terminal.
         let read = if is_pem {

@@ -233,17 +233,17 @@ fn reads_keys_as_pem_and_der_and_refuses_others() {
     let der_sec1 = private.ec_key().unwrap().private_key_to_der().unwrap();
     let der_pkcs8 = private.private_key_to_pkcs8().unwrap();
     for form in [&pkcs8, &sec1, &with_parameters, &der_sec1, &der_pkcs8] {
-        assert_eq!(VasKey::from_pem(form).unwrap().key_id(), key_a.key_id());
+        assert_eq!(VasKey::from_bytes(form).unwrap().key_id(), key_a.key_id());
     }
     let p384 = EcKey::generate(&EcGroup::from_curve_name(Nid::SECP384R1).unwrap()).unwrap();
     let p384 = PKey::from_ec_key(p384).unwrap().private_key_to_pem_pkcs8().unwrap();
     let ed25519 = PKey::generate_ed25519().unwrap().private_key_to_pem_pkcs8().unwrap();
-    assert_eq!(VasKey::from_pem(&p384).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
-    assert_eq!(VasKey::from_pem(&ed25519).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
+    assert_eq!(VasKey::from_bytes(&p384).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
+    assert_eq!(VasKey::from_bytes(&ed25519).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
     let guarded = private.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
     let public = private.public_key_to_pem().unwrap();
     for form in [&guarded[..], &public, b"", b"-----BEGIN EC PRIVATE KEY-----\n", &pkcs8[..60], &der_sec1[..50]] {
-        assert_eq!(VasKey::from_pem(form).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
+        assert_eq!(VasKey::from_bytes(form).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
     }
     assert_eq!(VasKey::from_scalar(&[0; 32]).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
     assert_eq!(VasKey::from_scalar(&[0xFF; 32]).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
