@@ -94,8 +94,7 @@ impl Transcript {
     }
 
     fn open(&self, sealed: &Sealed) -> (usize, Result<VasMessage, TokenProblem>) {
-        // An `else` branch is needed as soon as another protocol seals.
-        let Sealed::AppleVas { pass_type, cryptogram } = sealed;
+        let Sealed::AppleVas { pass_type, cryptogram } = sealed else { panic!("sealed by another protocol") };
         (*pass_type, open(cryptogram, &self.pass_types[*pass_type], &self.keys))
     }
 
@@ -104,6 +103,7 @@ impl Transcript {
         let Found::Sealed(sealed) = &exchange.found else { return Vec::new() };
         let written = sealed.iter().map(|sealed| match self.open(sealed) {
             (index, Ok(message)) => format!("{index} {} {}", message.stamp_unix_s, hex(&message.message)),
+            (index, Err(TokenProblem::NoPass)) => format!("{index} no_pass"),
             (index, Err(TokenProblem::Unknown)) => format!("{index} unknown"),
             (index, Err(TokenProblem::Broken(_))) => format!("{index} broken"),
             (index, Err(TokenProblem::ForeignKey { key_id })) => format!("{index} foreign_key {}", hex(&key_id)),
@@ -116,6 +116,7 @@ fn result_of(exchange: &Exchange) -> String {
     match &exchange.found {
         Found::Sealed(sealed) => sealed.iter().fold("sealed".to_owned(), |text, sealed| match sealed {
             Sealed::AppleVas { pass_type, .. } => format!("{text} {pass_type}"),
+            Sealed::SmartTap(_) => format!("{text} smart_tap"),
         }),
         Found::OtherProtocol => "other_protocol".to_owned(),
         Found::Problem(problem) => problem.name().to_owned(),

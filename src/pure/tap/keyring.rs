@@ -4,6 +4,7 @@
 
 use super::apple_vas::{self, PassType, VasKeys, VasMessage};
 use super::lc1::TokenKeys;
+use super::smart_tap::{self, PassValue};
 use super::{Opened, Sealed, TokenProblem, barcode};
 use crate::pure::domain::{Claim, Freshness, Grade, Medium, Token};
 
@@ -26,6 +27,7 @@ impl Keyring {
                 let pass_type = self.pass_types.get(*pass_type).ok_or(TokenProblem::Broken("no such pass type"))?;
                 self.vas_token(apple_vas::open(cryptogram, pass_type, &self.vas)?)
             }
+            Sealed::SmartTap(bundle) => self.smart_tap_token(&smart_tap::open(bundle)?, bundle.proof()),
         }
     }
 
@@ -45,6 +47,21 @@ impl Keyring {
             freshness: Some(Freshness { stamp_unix_s: Some(message.stamp_unix_s), proof: message.proof }),
         })
     }
+
+    /// A phone may give several passes; the first value that is an LC1 text of ours counts.
+    fn smart_tap_token(&self, values: &[PassValue], proof: [u8; 32]) -> Opened {
+        if values.is_empty() {
+            return Err(TokenProblem::NoPass);
+        }
+        let id = values.iter().find_map(|pass| self.tokens.verify(&pass.value).ok()).ok_or(TokenProblem::Unknown)?;
+        Ok(Token {
+            medium: Medium::SmartTap,
+            grade: Grade::A,
+            claim: Claim::Credential(id),
+            // The session keys hang on both nonces, so the bundle has no age; its hash names it in the audit all the same.
+            freshness: Some(Freshness { stamp_unix_s: None, proof }),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +69,8 @@ mod tests {
     use super::*;
     use crate::pure::domain::CredentialId;
     use crate::pure::tap::apple_vas::tests::{seal, vector_a};
+    use crate::pure::tap::smart_tap::tests::Phone;
+    use crate::pure::tap::{Found, Machine, Step};
 
     fn keyring() -> Keyring {
         let (pass_type, key) = vector_a();
@@ -83,5 +102,30 @@ mod tests {
         let cryptogram = seal(&key, &pass_type, 800_000_000, b"x");
         let opened = keyring().open(&Sealed::AppleVas { pass_type: 1, cryptogram });
         assert!(matches!(opened, Err(TokenProblem::Broken(_))));
+    }
+
+    fn smart_tap(value: &str) -> Opened {
+        let mut phone = Phone::with_value(value);
+        let mut machine = Phone::machine();
+        let mut step = machine.start();
+        while let Step::Transmit(command) = &step {
+            step = machine.feed(&phone.answer(command));
+        }
+        let Step::Done(exchange) = step else { unreachable!() };
+        let Found::Sealed(sealed) = exchange.found else { panic!("{exchange:?}") };
+        keyring().open(&sealed[0])
+    }
+
+    #[test]
+    fn a_redemption_value_is_a_token_only_when_it_is_a_text_of_ours() {
+        let id = CredentialId([6; 12]);
+        let text = keyring().tokens.mint(1, id).unwrap();
+        let token = smart_tap(&text).unwrap();
+        assert_eq!((token.medium, token.grade), (Medium::SmartTap, Grade::A));
+        assert_eq!(token.claim, Claim::Credential(id));
+        assert_eq!(token.freshness.unwrap().stamp_unix_s, None);
+        for value in ["2C7H9XKMQ4TZ", "M-4711-0815", "", "+4930123456"] {
+            assert_eq!(smart_tap(value), Err(TokenProblem::Unknown), "{value}");
+        }
     }
 }

@@ -6,13 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::memcmp;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
 
 use super::TokenProblem;
+use super::hmac::hmac_sha256;
 use crate::pure::domain::{CredentialId, crockford};
 
 /// What every text starts with, in either case.
@@ -94,15 +91,6 @@ impl TokenKeys {
         // OpenSSL fails here only for want of memory; no key then answers as no key.
         hmac_sha256(key, &[MAC_LABEL, &[kid], &id.0]).ok()?.first_chunk().copied()
     }
-}
-
-fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>, ErrorStack> {
-    let key = PKey::hmac(key)?;
-    let mut signer = Signer::new(MessageDigest::sha256(), &key)?;
-    for part in parts {
-        signer.update(part)?;
-    }
-    signer.sign_to_vec()
 }
 
 #[cfg(test)]

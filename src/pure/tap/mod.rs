@@ -8,8 +8,13 @@
 
 pub mod apple_vas;
 pub mod barcode;
+mod hmac;
 pub mod keyring;
 pub mod lc1;
+pub mod ndef;
+pub mod p256;
+pub mod smart_tap;
+pub mod wallet;
 
 use std::fmt;
 
@@ -57,6 +62,8 @@ pub enum Sealed {
         /// `keyId[4] | X[32] | ciphertext | tag[16]`.
         cryptogram: Vec<u8>,
     },
+    /// Google Smart Tap: the record bundle with the session that opens it.
+    SmartTap(smart_tap::Bundle),
 }
 
 impl fmt::Debug for Sealed {
@@ -66,6 +73,7 @@ impl fmt::Debug for Sealed {
             Sealed::AppleVas { pass_type, cryptogram } => {
                 write!(f, "AppleVas {{ pass_type: {pass_type}, cryptogram: {} bytes }}", cryptogram.len())
             }
+            Sealed::SmartTap(bundle) => write!(f, "SmartTap({bundle:?})"),
         }
     }
 }
@@ -126,6 +134,8 @@ pub enum TokenProblem {
     },
     /// Malformed, or its tag does not hold: nothing of ours.
     Broken(&'static str),
+    /// It opens, and there is no pass in it (`no_pass`).
+    NoPass,
     /// It opens, and what it says is no token of ours (`unknown_token`).
     Unknown,
 }
@@ -136,6 +146,7 @@ impl TokenProblem {
         match self {
             TokenProblem::ForeignKey { .. } => Some(TapProblem::ForeignKey),
             TokenProblem::Broken(_) => Some(TapProblem::ChipError),
+            TokenProblem::NoPass => Some(TapProblem::NoPass),
             TokenProblem::Unknown => None,
         }
     }

@@ -90,3 +90,7 @@ tap-chip_error-advice = Handy und Leser haben sich nicht verstanden. Nochmal ver
 vas-reader-error = Fehler am Leser. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
 vas-no-vas = Dieses Gerät bietet keinen Pass über Funk. Den Barcode auf dem Pass scannen.
 vas-try-again = Nochmal versuchen, oder den Barcode auf dem Pass scannen.
+
+# Statuswörter von Google Smart Tap für das Personal (google-smart-tap.md, Abschnitt 10); die übrigen teilen die Sätze oben.
+smart-unlock = Den Gast bitten, das Handy zu entsperren und neu aufzulegen, oder den Barcode auf dem Pass scannen.
+smart-see-phone = Den Gast bitten, auf dem Handy zu tun, was es verlangt, und es neu aufzulegen, oder den Barcode auf dem Pass scannen.

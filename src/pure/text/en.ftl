@@ -90,3 +90,7 @@ tap-chip_error-advice = The phone and the reader did not understand each other. 
 vas-reader-error = Reader error. Try again, or scan the barcode on the pass.
 vas-no-vas = This device offers no pass over the air. Scan the barcode on the pass.
 vas-try-again = Try again, or scan the barcode on the pass.
+
+# Status words of Google Smart Tap for the staff (google-smart-tap.md section 10); the others share the sentences above.
+smart-unlock = Ask the customer to unlock the phone and to hold it again, or scan the barcode on the pass.
+smart-see-phone = Ask the customer to look at the phone, to do what it asks and to hold it again, or scan the barcode on the pass.

@@ -136,6 +136,21 @@ pub fn vas_status(language: Language, status: u16) -> Option<String> {
     Some(fill(language, id, &[]))
 }
 
+/// Advice for a status word of Google Smart Tap (google-smart-tap.md section 10); `None` for those that go on with the
+/// exchange, and for 6A82, after which other protocols are tried. 9500 is everyday: the phone holds no pass of ours.
+pub fn smart_tap_status(language: Language, status: u16) -> Option<String> {
+    let id = match status {
+        0x9001 | 0x9102 | 0x9500 => "tap-no_pass-advice",
+        0x9002 | 0x9400..=0x94FF | 0x9501..=0x95FF => "vas-reader-error",
+        0x9000..=0x91FF | 0x6A82 => return None,
+        0x9300 => "smart-unlock",
+        0x9302 => "tap-choose_pass-advice",
+        0x9301..=0x93FF => "smart-see-phone",
+        _ => "vas-try-again",
+    };
+    Some(fill(language, id, &[]))
+}
+
 /// A duration of `seconds` in one whole unit, rounded up, so that whoever waits that long is not sent away again: "45 s",
 /// "12 min", "3 h", "2 days". Negative ones read as 0 s.
 pub fn duration(language: Language, seconds: i64) -> String {

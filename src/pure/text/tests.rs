@@ -56,7 +56,7 @@ fn no_message_is_left_over() {
         let used = match id.split_once('-').expect("ids have a family") {
             ("refusal", rest) => codes.contains(&rest.trim_end_matches("-figure")),
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
-            ("duration" | "amount" | "outcome" | "stale" | "vas", _) => true,
+            ("duration" | "amount" | "outcome" | "stale" | "vas" | "smart", _) => true,
             _ => false,
         };
         assert!(used, "{id}");
@@ -90,6 +90,23 @@ fn every_vas_status_word_has_its_advice() {
         assert_eq!(vas_status(language, 0x6A82), None);
     }
     assert_eq!(vas_status(Language::En, 0x6982), vas_status(Language::En, 0x6287));
+}
+
+#[test]
+fn every_smart_tap_status_word_has_its_advice() {
+    let silent = [0x9000, 0x9100, 0x9101, 0x91FF, 0x6A82];
+    let listed = [
+        0x9001, 0x9002, 0x9102, 0x9200, 0x9201, 0x9202, 0x9203, 0x92FF, 0x9300, 0x9301, 0x9302, 0x93AA, 0x9400, 0x9401,
+        0x9402, 0x9403, 0x9404, 0x9405, 0x9406, 0x9407, 0x9408, 0x94FF, 0x9500, 0x9501, 0x9502, 0x95FF, 0x9998, 0x6700,
+    ];
+    for language in Language::ALL {
+        for status in listed {
+            let advice = smart_tap_status(language, status).expect("advice");
+            assert!(advice.to_lowercase().contains("barcode"), "{status:04X}: {advice}");
+        }
+        assert_eq!(silent.map(|status| smart_tap_status(language, status)), [const { None }; 5]);
+    }
+    assert_ne!(smart_tap_status(Language::En, 0x9300), smart_tap_status(Language::En, 0x9302));
 }
 
 fn stamps<'a>(amount: i64, to_next: Option<i64>, rewards_ready: i64, reward: Option<&'a str>) -> Outcome<'a> {

@@ -78,7 +78,7 @@ pub fn open(cryptogram: &[u8], pass_type: &PassType, keys: &VasKeys) -> Result<V
 
 /// Steps 3 to 6 of apple-vas.md section 8.
 fn unseal(key: &VasKey, pass_type: &PassType, x: &[u8; 32], sealed: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let z = key.agree(x).map_err(|_| "the ephemeral key is no point of the curve")?;
+    let z = key.agree_with_x(x).map_err(|_| "the ephemeral key is no point of the curve")?;
     let Some((ciphertext, tag)) = sealed.split_last_chunk::<TAG_LENGTH>() else {
         return Err("the cryptogram is too short for its tag");
     };

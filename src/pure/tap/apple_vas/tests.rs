@@ -67,7 +67,7 @@ pub(in crate::pure::tap) fn seal(key: &VasKey, pass_type: &PassType, stamp_2001_
     let mut context = openssl::bn::BigNumContext::new().unwrap();
     let point = ephemeral.public_key().to_bytes(&group, PointConversionForm::COMPRESSED, &mut context).unwrap();
     let x: [u8; 32] = point[1..].try_into().unwrap();
-    let aes_key = derive_key(&key.agree(&x).unwrap(), pass_type);
+    let aes_key = derive_key(&key.agree_with_x(&x).unwrap(), pass_type);
     let plain = [&stamp_2001_s.to_be_bytes()[..], message].concat();
     let mut tag = [0; 16];
     let sealed = encrypt_aead(Cipher::aes_256_gcm(), &aes_key, Some(&[0; 16]), &[], &plain, &mut tag).unwrap();
@@ -139,7 +139,7 @@ fn derives_the_key_ids_public_keys_and_secrets_of_the_vectors() {
     ];
     for (answer, scalar, pass_type, z_hex, aes_hex) in secrets {
         let x: [u8; 32] = cryptogram(answer)[4..36].try_into().unwrap();
-        let z = key(scalar).agree(&x).unwrap();
+        let z = key(scalar).agree_with_x(&x).unwrap();
         assert_eq!(z.to_vec(), bytes(z_hex));
         assert_eq!(derive_key(&z, &pass_type).to_vec(), bytes(aes_hex));
     }
@@ -233,21 +233,21 @@ fn reads_keys_as_pem_and_der_and_refuses_others() {
     let der_sec1 = private.ec_key().unwrap().private_key_to_der().unwrap();
     let der_pkcs8 = private.private_key_to_pkcs8().unwrap();
     for form in [&pkcs8, &sec1, &with_parameters, &der_sec1, &der_pkcs8] {
-        assert_eq!(VasKey::from_pem(form).unwrap().key_id(), key_a.key_id());
+        assert_eq!(VasKey::from_bytes(form).unwrap().key_id(), key_a.key_id());
     }
     let p384 = EcKey::generate(&EcGroup::from_curve_name(Nid::SECP384R1).unwrap()).unwrap();
     let p384 = PKey::from_ec_key(p384).unwrap().private_key_to_pem_pkcs8().unwrap();
     let ed25519 = PKey::generate_ed25519().unwrap().private_key_to_pem_pkcs8().unwrap();
-    assert_eq!(VasKey::from_pem(&p384).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
-    assert_eq!(VasKey::from_pem(&ed25519).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
+    assert_eq!(VasKey::from_bytes(&p384).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
+    assert_eq!(VasKey::from_bytes(&ed25519).map(|key| key.key_id()), Err(KeyProblem::OtherCurve));
     let guarded = private.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
     let public = private.public_key_to_pem().unwrap();
     for form in [&guarded[..], &public, b"", b"-----BEGIN EC PRIVATE KEY-----\n", &pkcs8[..60], &der_sec1[..50]] {
-        assert_eq!(VasKey::from_pem(form).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
+        assert_eq!(VasKey::from_bytes(form).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
     }
     assert_eq!(VasKey::from_scalar(&[0; 32]).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
     assert_eq!(VasKey::from_scalar(&[0xFF; 32]).map(|key| key.key_id()), Err(KeyProblem::Unreadable));
-    assert_eq!(format!("{key_a:?}"), "VasKey(2652cb6b)");
+    assert_eq!(format!("{key_a:?}"), "KeyPair(afb667a9…)");
 }
 
 #[test]
