@@ -1,1 +1,3 @@
 //! Text to checked values.
+
+pub mod programme;

@@ -2,3 +2,5 @@
 //! converted here and are never serialized themselves.
 
 pub mod cbor;
+pub mod entry;
+pub mod standing;
