@@ -205,6 +205,12 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Fills `bytes` from the kernel's random generator.
+pub fn random_fill(bytes: &mut [u8]) {
+    // As in `random_bytes`: without it no id or key can be made.
+    getrandom::fill(bytes).expect("the kernel gives random bytes");
+}
+
 fn read_boot_id(path: &Path) -> Result<BootId, ClockError> {
     let text = std::fs::read_to_string(path).map_err(|source| ClockError::BootId { path: path.to_owned(), source })?;
     uuid::Uuid::try_parse(text.trim())

@@ -2,7 +2,8 @@
 //! and bound the attempts.
 
 use argon2::Argon2;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
 /// Digits of a PIN.
 pub const DIGITS: std::ops::RangeInclusive<usize> = 4..=12;

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use jiff::tz::TimeZone;
 
-use crate::base::clock;
+use crate::base::clock::{Clock, Trust};
 use crate::base::config::Config;
 use crate::daemon::{self, Daemon};
 use crate::tools::demo::{self, DemoShop};
@@ -53,7 +54,8 @@ pub fn run(args: DemoArgs) -> Result<()> {
             .with_target(false)
             .init();
     }
-    let shop = demo::prepare(&args.dir, args.listen, clock::random_fill)?;
+    let now = Clock::new(TimeZone::UTC, Trust::Always)?.now();
+    let shop = demo::prepare(&args.dir, args.listen, &now)?;
     let config = Config::load(&shop.config)?;
     port_free(args.listen)?;
     populate(&shop, &config, args.customers)?;

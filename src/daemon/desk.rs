@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use crate::base::clock::Clock;
 use crate::base::config::{self, Config};
-use crate::pure::domain::Actor;
+use crate::pure::domain::{Actor, Medium};
 use crate::pure::tap::Release;
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
 use crate::shop::ledger::{LedgerError, WriteError};
+use crate::shop::reader::pcsc::Protocol;
 use crate::shop::reader::{
     Decision, ReaderConfig, ReaderState, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus, TapSink,
 };
@@ -45,7 +46,9 @@ impl Desk {
     /// Takes over the first picture of the readers.
     pub fn readers_known(&self, readers: &Readers) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.service = readers.service();
+        if let Some(service) = readers.service() {
+            seen.service = service;
+        }
         for status in readers.statuses() {
             seen.readers.entry(status.name.clone()).or_insert((status, 0));
         }
@@ -208,6 +211,11 @@ fn rewards(count: i64) -> String {
     if count == 0 { String::new() } else { format!(" · {count} reward(s) ready") }
 }
 
+/// The protocols of a section that this version reads, in the order of the section.
+fn protocols(media: &[Medium]) -> Vec<Protocol> {
+    media.iter().filter_map(|medium| Protocol::from_name(medium.name())).collect()
+}
+
 /// The readers' part of the configuration: what a reader has of its own, and the first till for all others.
 pub fn readers_config(config: &Config) -> ReadersConfig {
     let readers = config
@@ -216,14 +224,14 @@ pub fn readers_config(config: &Config) -> ReadersConfig {
         .map(|reader| ReaderConfig {
             pattern: reader.name_match.clone(),
             till: reader.till.clone(),
+            protocols: protocols(&reader.protocols),
             release_override: reader.release.map(|release| match release {
                 config::ReleaseRule::Unpower => Release::Unpower,
                 config::ReleaseRule::Reset => Release::Reset,
                 config::ReleaseRule::Leave => Release::Leave,
             }),
-            ..ReaderConfig::default()
         })
         .collect();
     // A configuration always has a till.
-    ReadersConfig { readers, first_till: config.tills[0].id.clone(), ..ReadersConfig::default() }
+    ReadersConfig { readers, ..ReadersConfig::new(config.tills[0].id.clone()) }
 }

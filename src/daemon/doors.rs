@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::serve::ListenerExt;
+use axum_server::tls_openssl::OpenSSLAcceptor;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -79,7 +80,7 @@ impl Doors {
         self.tls_handles.push(handle.clone());
         let listener = listener.into_std()?;
         let acceptor = tls.acceptor.clone();
-        let server = axum_server::from_tcp_openssl(listener, acceptor)?.handle(handle);
+        let server = axum_server::from_tcp(listener)?.acceptor(OpenSSLAcceptor::new(acceptor)).handle(handle);
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = server.serve(pages.into_make_service()).await {
                 tracing::error!(%error, "lan.door: the TLS door closed");

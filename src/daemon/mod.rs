@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use keys::keyring;
-pub use programmes::{load as programmes_load, parse_folder};
+pub use programmes::{parse_folder, rulebooks_of};
 
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
@@ -29,7 +29,7 @@ use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::Ledger;
-use crate::shop::reader::{Readers, ReadersConfig};
+use crate::shop::reader::{Feedback, NoFeedback, Readers};
 use crate::shop::till::{Mode, Settings, Till, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
@@ -106,7 +106,9 @@ impl Daemon {
         let (till, clock) = till_open(&config)?;
         chain_check(till.ledger())?;
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
-        let readers = Readers::start(readers_config(&config), till.keys().clone(), desk.clone(), clock.clone());
+        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
+        let readers = Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
+            .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;
         let lan_settings = LanSettings {
@@ -197,10 +199,6 @@ fn chain_check(ledger: &Ledger) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn readers_config(config: &Config) -> ReadersConfig {
-    desk::readers_config(config)
 }
 
 fn clock_part(clock: &Clock) -> PartView {

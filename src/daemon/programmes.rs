@@ -10,7 +10,7 @@ use crate::base::config::programme;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{Actor, EventId, EventKind, Now, ProgrammeName};
 use crate::pure::program::{Rulebook, Rules};
-use crate::shop::ledger::{LedgerError, Txn, WriteError};
+use crate::shop::ledger::{LedgerError, ProgrammeVersionRow, ReadOnly, Txn, WriteError};
 use crate::shop::till::{Rulebooks, Till};
 
 /// Every rule file of a folder, checked: text and rules by name.
@@ -28,7 +28,10 @@ pub fn parse_folder(folder: &Path) -> Result<BTreeMap<ProgrammeName, (String, Ru
         let name = ProgrammeName::new(stem)
             .with_context(|| format!("{}: the file's name is the programme's name", path.display()))?;
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let rules = programme::parse(&text, &path.display().to_string())?;
+        let rules = programme::parse(&text).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", path.display())).collect();
+            anyhow::anyhow!("{}", lines.join("\n"))
+        })?;
         programmes.insert(name, (text, rules));
     }
     if programmes.is_empty() {
@@ -41,7 +44,7 @@ pub fn parse_folder(folder: &Path) -> Result<BTreeMap<ProgrammeName, (String, Ru
 /// the ledger as it was.
 pub fn load(config: &Config, till: &Till, now: &Now) -> Result<Rulebooks> {
     let parsed = parse_folder(&config.paths.programmes)?;
-    let names: Vec<ProgrammeName> = parsed.keys().cloned().collect();
+    let running: Vec<ProgrammeName> = parsed.keys().cloned().collect();
     let texts: Vec<(ProgrammeName, String)> = parsed.into_iter().map(|(name, (text, _))| (name, text)).collect();
     let (desk, now) = (till.clone(), now.clone());
     let written = till.ledger().write_wait(move |txn| versions_ensure(&desk, txn, &now, &texts));
@@ -49,21 +52,33 @@ pub fn load(config: &Config, till: &Till, now: &Now) -> Result<Rulebooks> {
         WriteError::Work(error) | WriteError::Storage(error) => error,
     })?;
     let rows = till.ledger().read(|reads| reads.programme_versions())?;
+    let mut books = books_of(rows);
+    books.retain(|name, _| running.contains(name));
+    Ok(books)
+}
+
+/// The books of every programme that a ledger knows, also of those whose rule file is gone.
+pub fn rulebooks_of(ledger: &ReadOnly) -> Result<Rulebooks, LedgerError> {
+    Ok(books_of(ledger.with(|reads| reads.programme_versions())?))
+}
+
+fn books_of(rows: Vec<ProgrammeVersionRow>) -> Rulebooks {
     let mut versions: BTreeMap<ProgrammeName, BTreeMap<_, Rules>> = BTreeMap::new();
     for row in rows {
-        if !names.contains(&row.programme) {
-            continue;
-        }
-        let label = format!("{} version {}", row.programme, row.version.0);
-        match programme::parse(&row.source, &label) {
+        match programme::parse(&row.source) {
             Ok(rules) => {
                 versions.entry(row.programme).or_default().insert(row.version, rules);
             }
             // The facts of an entry hold what it awarded, so the fold goes on by the version beside it.
-            Err(error) => tracing::warn!("programmes.old_version: {error}"),
+            Err(errors) => tracing::warn!(
+                "programmes.old_version: {} version {}: {}",
+                row.programme,
+                row.version.0,
+                errors.first().map_or_else(String::new, ToString::to_string)
+            ),
         }
     }
-    Ok(versions.into_iter().filter_map(|(name, versions)| Some((name, Rulebook::new(versions)?))).collect())
+    versions.into_iter().filter_map(|(name, versions)| Some((name, Rulebook::new(versions)?))).collect()
 }
 
 /// Keeps each text as the newest version of its programme, with an event for each that is new.

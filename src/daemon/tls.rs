@@ -12,11 +12,11 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
-use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
+use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 
-use crate::base::config::{Config, Tls, Transport};
+use crate::base::config::{Config, Secret, Tls, Transport};
 
 /// Days for which a certificate is made; browsers refuse longer ones from public authorities, tills pin it anyway.
 const VALID_DAYS: i64 = 397;
@@ -39,25 +39,24 @@ pub fn prepare(config: &Config, now_ms: i64) -> Result<Option<LanTls>> {
         return Ok(None);
     }
     let (certificate, key) = match &config.api.tls {
-        Tls::Files { certificate, key } => (certificate.clone(), key.clone()),
+        Tls::Files { certificate, key } => (certificate.clone(), key.read()?),
         _ => {
             let folder = config.paths.data.join("tls");
             let (certificate, key) = (folder.join("lan.pem"), folder.join("lan.key"));
             if !still_good(&certificate, now_ms) || !key.exists() {
                 make(config, &folder, &certificate, &key)?;
             }
-            (certificate, key)
+            (certificate, Secret::in_file(key).read()?)
         }
     };
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
-    acceptor
-        .set_private_key_file(&key, SslFiletype::PEM)
-        .with_context(|| format!("cannot use the TLS key {}", key.display()))?;
+    let key = PKey::private_key_from_pem(key.expose()).context("the key of [api] tls is no private key in PEM")?;
+    acceptor.set_private_key(&key)?;
     acceptor
         .set_certificate_chain_file(&certificate)
         .with_context(|| format!("cannot use the TLS certificate {}", certificate.display()))?;
     acceptor.check_private_key().with_context(|| {
-        format!("the TLS key {} does not belong to {}; give both of one pair", key.display(), certificate.display())
+        format!("the key of [api] tls does not belong to {}; give both of one pair", certificate.display())
     })?;
     acceptor.set_alpn_select_callback(|_, offered| {
         openssl::ssl::select_next_proto(b"\x02h2\x08http/1.1", offered).ok_or(openssl::ssl::AlpnError::NOACK)

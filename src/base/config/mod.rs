@@ -10,6 +10,7 @@
 
 mod api;
 mod counter;
+pub mod programme;
 mod reading;
 mod remote;
 mod secrets;

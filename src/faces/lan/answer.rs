@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::pure::wire::lan::{FieldProblem, Problem};
 use crate::shop::ledger::{LedgerError, WriteError};
+use crate::shop::till::TillError;
 
 /// A request that ends with a problem document.
 #[derive(Debug)]
@@ -70,6 +71,17 @@ impl From<LedgerError> for Fault {
                               Idempotency-Key; 'stampd doctor' on the device tells what to mend";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_fault", "nothing was booked", detail)
             }
+        }
+    }
+}
+
+impl From<TillError> for Fault {
+    fn from(error: TillError) -> Self {
+        match error {
+            TillError::Ledger(error) => error.into(),
+            TillError::Unknown { code, detail } => Self::not_found(code, detail),
+            TillError::Invalid(errors) => Self::invalid(errors),
+            TillError::Problem(problem) => Self(problem),
         }
     }
 }

@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
+use axum::extract::ConnectInfo;
+use axum::extract::connect_info::Connected;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::serve::IncomingStream;
 use openssl::sha::sha256;
+use tokio::net::UnixListener;
 use utoipa::Modify;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
@@ -44,6 +48,14 @@ pub struct LocalPeer {
     pub uid: u32,
     /// Whether it is root or the daemon's own user.
     pub trusted: bool,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for LocalPeer {
+    /// The peer's user, as the kernel vouches for it; one that it does not name may do nothing more than a manager.
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        let uid = stream.io().peer_cred().map_or(u32::MAX, |peer| peer.uid());
+        Self { uid, trusted: uid == 0 || uid == rustix::process::getuid().as_raw() }
+    }
 }
 
 impl Caller {
@@ -84,7 +96,7 @@ impl FromRequestParts<Lan> for Caller {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, lan: &Lan) -> Result<Self, Fault> {
-        let mut caller = if let Some(peer) = parts.extensions.get::<LocalPeer>() {
+        let mut caller = if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<LocalPeer>>() {
             let role = if peer.trusted { Role::Admin } else { Role::Manager };
             Caller { token: ApiTokenId(uuid::Uuid::from_u128(u128::from(peer.uid))), role, till: None, staff: None }
         } else if let Some(secret) = bearer(&parts.headers)? {

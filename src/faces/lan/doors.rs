@@ -1,7 +1,7 @@
 //! The doors of the house: who may come in at all (Host, Origin), health, and the small lists.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ const EXPOSED_HEADERS: &str = "ETag, Idempotency-Hit, Location, Retry-After, Ser
 
 /// Refuses a Host that is not ours (DNS rebinding), answers preflights of configured origins, and marks every answer.
 pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Response {
-    let local = request.extensions().get::<LocalPeer>().is_some();
+    let local = request.extensions().get::<ConnectInfo<LocalPeer>>().is_some();
     if !local && !host_is_ours(request.headers(), &lan) {
         let detail = "this Host is none of the device's names; list it in [api] names";
         return Fault::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", "not this host", detail).into_response();

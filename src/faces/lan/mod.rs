@@ -26,6 +26,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use auth::BearerScheme;
+
 pub use answer::{Fault, problem_response};
 pub use auth::{Caller, LocalPeer, SESSION_COOKIE, Sessions};
 pub use state::{Lan, LanSettings};
@@ -41,7 +43,7 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
                        problem documents with a stable code.",
         license(name = "MIT OR Apache-2.0")
     ),
-    modifiers(&auth::BearerScheme),
+    modifiers(&BearerScheme),
     security(("bearer" = []))
 )]
 struct Document;

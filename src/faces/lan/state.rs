@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Fault;
 use super::auth::Sessions;
 use crate::base::clock::Clock;
+use crate::base::pin;
 use crate::pure::domain::{ApiTokenId, StaffId};
-use crate::pure::wire::lan::{PartView, ReaderList};
-use crate::shop::ledger::{Ledger, LedgerError, Reads, TokenRow};
+use crate::pure::wire::lan::{PartView, Problem, ReaderList};
+use crate::shop::ledger::{Ledger, Reads, StaffRow, TokenRow};
 use crate::shop::till::Till;
 
 /// What the API must know of the shop beside its tills.
@@ -54,6 +55,7 @@ pub struct Lan {
     pub stopping: CancellationToken,
     tokens: Arc<RwLock<HashMap<[u8; 32], TokenRow>>>,
     busy_keys: Arc<Mutex<HashSet<(ApiTokenId, String)>>>,
+    pins: Arc<PinGuard>,
 }
 
 impl Lan {
@@ -70,6 +72,7 @@ impl Lan {
             stopping: CancellationToken::new(),
             tokens: Arc::default(),
             busy_keys: Arc::default(),
+            pins: Arc::default(),
         }
     }
 
@@ -118,16 +121,68 @@ impl Lan {
         if known.iter().any(|staff| staff.id == id) { Ok(id) } else { Err(unknown()) }
     }
 
+    /// The member of staff with this id and PIN, if the PIN holds. At most [`PIN_ATTEMPTS`] wrong ones are heard in
+    /// [`PIN_WINDOW_NS`]; then 429, also for the right one.
+    pub async fn pin_check(&self, id: StaffId, pin: String) -> Result<Option<StaffRow>, Fault> {
+        let now_ns = self.clock.boot_ns();
+        self.pins.admit(id, now_ns)?;
+        let staff = self.read(|_, reads| Ok(reads.staff_list()?)).await?.into_iter().find(|staff| staff.id == id);
+        let Some(staff) = staff else { return Ok(None) };
+        // The hash is slow on purpose: one at a time, so that guessing cannot starve the tills.
+        let _turn = self.pins.turn.acquire().await.map_err(|_| Fault::internal())?;
+        let hash = staff.pin_hash.clone();
+        let holds = tokio::task::spawn_blocking(move || pin::verify(&pin, &hash)).await.unwrap_or(false);
+        self.pins.note(id, holds, now_ns);
+        Ok(holds.then_some(staff))
+    }
+
     /// Marks a key as under way; `None` when it is already.
     pub fn key_begin(&self, token: ApiTokenId, key: &str) -> Option<KeyInUse> {
         let entry = (token, key.to_owned());
         let fresh = self.busy_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
         fresh.then(|| KeyInUse { keys: self.busy_keys.clone(), entry })
     }
+}
 
-    /// The error of a ledger read as a fault.
-    pub fn fault(error: LedgerError) -> Fault {
-        error.into()
+/// Wrong PINs of one person.
+const PIN_ATTEMPTS: usize = 5;
+
+/// For how long a wrong PIN counts, nanoseconds since boot.
+const PIN_WINDOW_NS: i64 = 15 * 60 * 1_000_000_000;
+
+/// Who guessed wrong of late, and whose turn it is to compute.
+struct PinGuard {
+    wrong: Mutex<HashMap<StaffId, Vec<i64>>>,
+    turn: tokio::sync::Semaphore,
+}
+
+impl Default for PinGuard {
+    fn default() -> Self {
+        Self { wrong: Mutex::default(), turn: tokio::sync::Semaphore::new(1) }
+    }
+}
+
+impl PinGuard {
+    fn admit(&self, id: StaffId, now_ns: i64) -> Result<(), Fault> {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(times) = wrong.get_mut(&id) else { return Ok(()) };
+        times.retain(|time| now_ns - time < PIN_WINDOW_NS);
+        if times.len() < PIN_ATTEMPTS {
+            return Ok(());
+        }
+        let wait_s = times.first().map_or(0, |oldest| (PIN_WINDOW_NS - (now_ns - oldest)) / 1_000_000_000 + 1);
+        let mut problem = Problem::new(429, "too_many_attempts", "too many wrong PINs", "wait, then try again");
+        problem.retry_after_s = Some(wait_s);
+        Err(problem.into())
+    }
+
+    fn note(&self, id: StaffId, holds: bool, now_ns: i64) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if holds {
+            wrong.remove(&id);
+        } else {
+            wrong.entry(id).or_default().push(now_ns);
+        }
     }
 }
 

@@ -7,15 +7,17 @@ pub mod entry;
 pub mod event;
 pub mod ids;
 pub mod refusal;
+pub mod standing;
 pub mod tap_problem;
 pub mod time;
 pub mod token;
 
 pub use actor::{Actor, Role};
-pub use entry::{Entry, NewEntry, Posting};
+pub use entry::{Entry, EntryKind, NewEntry, Posting};
 pub use event::{Event, EventKind, Fact, FactKey};
 pub use ids::*;
 pub use refusal::{Refusal, RefusalCode};
+pub use standing::Standing;
 pub use tap_problem::TapProblem;
 pub use time::{BootId, ClockTrust, Hlc, Moment, Now, Trust};
 pub use token::{Claim, Freshness, Grade, Medium, Token};

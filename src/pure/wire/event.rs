@@ -6,7 +6,7 @@
 use openssl::sha::sha256;
 
 use super::cbor::{CborError, MapWriter, Value};
-use super::entry::{entry_read, entry_value};
+use super::entry::{entry_from, entry_value};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
     Actor, ApiTokenId, BootId, ClockTrust, CustomerId, DeviceId, Entry, Event, EventId, EventKind, Fact, FactKey, Grade, Hlc,
@@ -165,7 +165,7 @@ fn happening_read(map: &Value) -> Result<Happening, EventError> {
         refusal: named(map.str_opt(key::REFUSAL)?, "refusal", RefusalCode::from_name)?,
         details: details.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
         text_hash: map.bytes_opt(key::TEXT_HASH)?,
-        entries: map.items(key::ENTRIES)?.iter().map(entry_read).collect::<Result<_, _>>()?,
+        entries: map.items(key::ENTRIES)?.iter().map(entry_from).collect::<Result<_, _>>()?,
     })
 }
 

@@ -5,3 +5,4 @@ pub mod cbor;
 pub mod entry;
 pub mod event;
 pub mod lan;
+pub mod standing;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params};
 use super::error::LedgerError;
 use super::requests::LiveRow;
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{DeviceId, Event, EventId, Hlc, Incarnation, Now};
+use crate::pure::domain::{DeviceId, Event, EventId, Hlc, Incarnation, Moment, Now, Serial};
 use crate::pure::wire::event::{EVENT_BYTES_MAX, event_bytes, event_hash};
 
 /// Where the chain stands.
@@ -78,6 +78,13 @@ pub struct Appended {
     pub position: i64,
 }
 
+impl Appended {
+    /// The event's rule time, in the zone of `now`.
+    pub fn at(&self, now: &Now) -> Moment {
+        Moment { ms: self.event.hlc.ms(), zone: now.zone.clone() }
+    }
+}
+
 impl<'c> Txn<'c> {
     pub(super) fn new(connection: &'c Connection, tail: &'c mut Tail, live: &'c mut Vec<LiveRow>) -> Self {
         Self { connection, tail, live, fault: None }
@@ -133,8 +140,8 @@ impl<'c> Txn<'c> {
     }
 
     /// The rule time of an event that would be appended at `now`: never before the last one.
-    pub fn rule_time(&self, now: &Now) -> crate::pure::domain::Moment {
-        crate::pure::domain::Moment { ms: self.tail.hlc.next(now.wall_ms).ms(), zone: now.zone.clone() }
+    pub fn rule_time(&self, now: &Now) -> Moment {
+        Moment { ms: self.tail.hlc.next(now.wall_ms).ms(), zone: now.zone.clone() }
     }
 
     /// Numbers, chains and stores what happened, with the rows that find its entries again. Asserts that every entry's
@@ -238,8 +245,8 @@ impl ToSql for Sql {
 }
 
 /// The serial in a column.
-pub(super) fn serial_column(row: &Row<'_>, index: usize) -> rusqlite::Result<crate::pure::domain::Serial> {
-    Ok(crate::pure::domain::Serial::from_random(row.get::<_, i64>(index)? as u64))
+pub(super) fn serial_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Serial> {
+    Ok(Serial::from_random(row.get::<_, i64>(index)? as u64))
 }
 
 /// The 16-byte id in a column.

@@ -12,7 +12,7 @@ use crate::pure::domain::{
     Actor, Entry, EntryId, Event, EventId, EventKind, Moment, NewEntry, Now, ProgrammeName, Serial,
 };
 use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Standing};
-use crate::pure::wire::entry::{standing_bytes, standing_read};
+use crate::pure::wire::standing::{standing_bytes, standing_from};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::CardUpdated;
 use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
@@ -74,9 +74,9 @@ impl Till {
         let standing = match row.standing.as_slice() {
             [] => Standing::default(),
             // A standing of another layout is no loss: the entries are the truth, it is folded anew.
-            bytes => match standing_read(bytes) {
-                Ok(standing) => standing,
-                Err(_) => program::fold(book, &reads.card_facts(row.serial)?),
+            bytes => match standing_from(bytes) {
+                Ok(Some(standing)) => standing,
+                Ok(None) | Err(_) => program::fold(book, &reads.card_facts(row.serial)?),
             },
         };
         let person = reads.person_fetch(row.customer)?;

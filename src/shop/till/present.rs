@@ -6,10 +6,10 @@ use super::view::{EventFacts, text_of};
 use super::{Mode, Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, Claim, ClockTrust, EventId, EventKind, Grade, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem,
+    Actor, Claim, EventId, EventKind, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem,
     TillId, Token, VisitId,
 };
-use crate::pure::program::{self, Ask, Command};
+use crate::pure::program::{self, Ask, Command, Verdict};
 use crate::pure::resolve::{CredentialFacts, Resolved, Unresolved, judge};
 use crate::pure::tap::TokenProblem;
 use crate::pure::text;
@@ -213,11 +213,11 @@ impl Till {
         }
         what.details.sort();
         let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
-        let mut view = view_begin(shown, told.token.as_ref(), visit, &txn.rule_time_of(&appended, now));
+        let mut view = view_begin(shown, told.token.as_ref(), visit, &appended.at(now));
         view.outcome = "refused".to_owned();
         view.code = Some(code.to_owned());
         view.text = told.text;
-        self.tell(txn, now, shown, &mut view)?;
+        self.tell(txn, now, shown, &view)?;
         Ok(Tapped { view, card: told.card })
     }
 
@@ -235,8 +235,8 @@ impl Till {
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
         let within = past.boot_id == now.boot_id
             && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Ok(mut view) = serde_json::from_str::<serde_json::Value>(&past.answer) else { return Ok(None) };
-        if !within || !card_open(card) {
+        let Ok(mut view) = serde_json::from_str::<TapView>(&past.answer) else { return Ok(None) };
+        if !within || presentable(card).is_err() {
             return Ok(None);
         }
         let mut what = self.happening(shown, Some(token), past.visit);
@@ -246,12 +246,10 @@ impl Till {
         let at = crate::pure::domain::Moment { ms: past.at_ms, zone: now.zone.clone() };
         let clock = at.zoned().strftime("%H:%M:%S").to_string();
         let text = text::outcome(self.settings().language, &text::Outcome::AlreadyCounted { at: &clock });
-        view["outcome"] = "already_counted".into();
-        view["text"] = text.into();
-        let name = "tap.presented";
-        txn.live_append(now, name, Some(shown.till.as_str()), &view.to_string())?;
-        let view = TapView::from_first_answer(&view);
-        Ok(view.map(|view| Tapped { view, card: Some(card.row.serial) }))
+        view.outcome = "already_counted".to_owned();
+        view.text = text;
+        self.tell(txn, now, shown, &view)?;
+        Ok(Some(Tapped { view, card: Some(card.row.serial) }))
     }
 
     /// A visit that counts: awards where the till and the programme say so, else presents the card.
@@ -268,7 +266,6 @@ impl Till {
         let visit = VisitId(self.fresh_id(now.wall_ms));
         let at = txn.rule_time(now);
         let mode = self.settings().tills.get(&shown.till).map_or(Mode::Tap, |till| till.mode);
-        let awards = mode == Mode::Tap && card.rules()?.tap_award.is_some();
         let verdict = {
             let referrer = self.referrer_state(txn, now, &card)?;
             let ask = Ask {
@@ -283,9 +280,13 @@ impl Till {
                 grade: Some(token.grade),
                 visit: Some(visit),
                 txn_id: None,
-                sale: None,
             };
-            if awards { program::decide(&ask, &Command::Tap) } else { program::decide(&ask, &Command::Present) }
+            match presentable(&card) {
+                // In mode `sale` a tap shows the card and the sale awards, also where the programme awards by visit.
+                Ok(()) if mode == Mode::Sale => Ok(Verdict::default()),
+                Ok(()) => program::decide(&ask, &Command::Tap),
+                Err(refusal) => Err(refusal),
+            }
         };
         let mut what = self.happening(shown, Some(token), visit);
         what.card = Some(serial);
@@ -304,7 +305,7 @@ impl Till {
                 view.allowed = refusal.allowed;
                 view.customer_name = card.customer_name();
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
-                self.tell(txn, now, shown, &mut view)?;
+                self.tell(txn, now, shown, &view)?;
                 Ok(Tapped { view, card: Some(serial) })
             }
             Ok(verdict) => {
@@ -322,7 +323,7 @@ impl Till {
                 view.entries = self.entry_views(&card, &before, &EventFacts::of(&posted.event, None))?;
                 view.text = text_of(self.settings().language, &card, &before)?;
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
-                self.tell(txn, now, shown, &mut view)?;
+                self.tell(txn, now, shown, &view)?;
                 let answer = serde_json::to_string(&view).unwrap_or_default();
                 let past =
                     PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
@@ -359,7 +360,7 @@ impl Till {
         txn: &mut Txn<'_>,
         now: &Now,
         shown: &Presentation,
-        view: &mut TapView,
+        view: &TapView,
     ) -> Result<(), TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
         txn.live_append(now, name, Some(shown.till.as_str()), &serde_json::to_string(view).unwrap_or_default())?;
@@ -367,9 +368,13 @@ impl Till {
     }
 }
 
-/// Whether a card may be shown at all.
-fn card_open(card: &CardState) -> bool {
-    !card.row.deleted && !card.row.blocked
+/// Whether a card may be shown at all; everything else is the rules' to judge.
+fn presentable(card: &CardState) -> Result<(), Refusal> {
+    match (card.row.deleted, card.row.blocked) {
+        (true, _) => Err(RefusalCode::CardDeleted.into()),
+        (_, true) => Err(RefusalCode::CardBlocked.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The credential that a claim names.

@@ -18,9 +18,10 @@ use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
+use serde_json::json;
 
 use crate::base::clock::random_bytes;
-use crate::pure::domain::Now;
+use crate::pure::domain::{Now, crockford};
 use vault::Vault;
 
 /// The demo's pass type; `example` belongs to nobody.
@@ -157,6 +158,43 @@ impl DemoKeys {
             media: MediaKeys::open(&vault)?,
             folder: vault.folder().to_owned(),
         })
+    }
+
+    /// A secret of 160 random bits as text, in the file `name`; made once.
+    pub fn secret(&self, name: &str) -> Result<String, DemoKeysError> {
+        let vault = Vault::open(&self.folder)?;
+        let bytes = vault.read_or_make(name, || Ok(crockford::encode(&random_bytes::<20>()).into_bytes()))?;
+        String::from_utf8(bytes).map_err(|_| DemoKeysError::Foreign { path: vault.path(name), expected: "a secret" })
+    }
+
+    /// The parts `apple`, `google` and `ntag424` of `demo.json`, by name.
+    pub fn sheet_parts(&self) -> [(&'static str, serde_json::Value); 3] {
+        let (apple, google, media) = (&self.apple, &self.google, &self.media);
+        [
+            (
+                "apple",
+                json!({
+                    "pass_type_id": apple.pass_type_id, "team_id": apple.team_id, "ca_file": apple.ca_file,
+                    "vas_public_key": apple.vas_public_key, "vas_private_key_file": apple.vas_private_key_file,
+                }),
+            ),
+            (
+                "google",
+                json!({
+                    "issuer_id": google.issuer_id, "collector_id": google.collector_id,
+                    "key_version": google.key_version, "smart_tap_public_key": google.smart_tap_public_key,
+                    "service_account_email": google.service_account_email,
+                    "jwt_public_key_file": google.jwt_public_key_file,
+                }),
+            ),
+            (
+                "ntag424",
+                json!({
+                    "meta_read_key_hex": media.meta_read_key_hex, "file_read_key_hex": media.file_read_key_hex,
+                    "url": NTAG424_URL,
+                }),
+            ),
+        ]
     }
 
     /// The sections `[[apple]]`, `[google]` and `[media]` of a configuration with these keys.

@@ -17,7 +17,7 @@ pub use people::{populate, staff};
 pub use sheet::sheet_write;
 
 use self::keys::DemoKeys;
-use crate::pure::domain::crockford;
+use crate::pure::domain::Now;
 
 /// The only till of the demo; both slots of the virtual reader serve it.
 pub const TILL: &str = "till-1";
@@ -65,8 +65,8 @@ pub struct Secrets {
     pub admin: String,
 }
 
-/// Makes the folder, or finds what an earlier start made. `random` fills its argument with random bytes.
-pub fn prepare(dir: &Path, listen: SocketAddr, random: fn(&mut [u8])) -> Result<DemoShop> {
+/// Makes the folder, or finds what an earlier start made. Certificates are valid from a day before `now`.
+pub fn prepare(dir: &Path, listen: SocketAddr, now: &Now) -> Result<DemoShop> {
     let dir = std::path::absolute(dir)?;
     let programmes = dir.join("programmes");
     std::fs::create_dir_all(&programmes)
@@ -74,14 +74,14 @@ pub fn prepare(dir: &Path, listen: SocketAddr, random: fn(&mut [u8])) -> Result<
     for (name, text) in PROGRAMMES {
         write_once(&programmes.join(format!("{name}.toml")), text)?;
     }
-    let keys = DemoKeys::load_or_make(&dir.join("keys"))?;
+    let keys = DemoKeys::open(&dir.join("keys"), now)?;
     let config = dir.join("stampd.toml");
     // The address may be another at each start; the rest of the file is the shop's.
     write_whole(&config, &config_text(&dir, listen, &keys))?;
     let secrets = Secrets {
-        till: secret(&dir, "till", random)?,
-        manager: secret(&dir, "manager", random)?,
-        admin: secret(&dir, "admin", random)?,
+        till: keys.secret("till.token")?,
+        manager: keys.secret("manager.token")?,
+        admin: keys.secret("admin.token")?,
     };
     Ok(DemoShop { sheet: dir.join("demo.json"), config, programmes, keys, secrets, dir })
 }
@@ -120,21 +120,8 @@ mode = "tap"
 {keys}
 "#,
         socket = dir.join("stampd.sock").display(),
-        keys = keys.config_sections(),
+        keys = keys.config_text(),
     )
-}
-
-/// A secret of 160 random bits in `keys/NAME.token`, made once.
-fn secret(dir: &Path, name: &str, random: fn(&mut [u8])) -> Result<String> {
-    let path = dir.join("keys").join(format!("{name}.token"));
-    if let Ok(text) = std::fs::read_to_string(&path) {
-        return Ok(text.trim().to_owned());
-    }
-    let mut bytes = [0; 20];
-    random(&mut bytes);
-    let text = crockford::encode(&bytes);
-    keys::write_private(&path, text.as_bytes())?;
-    Ok(text)
 }
 
 /// Writes a file unless it is there.

@@ -1,0 +1,4 @@
+//! The engine's tables and properties.
+
+mod cafe;
+mod shop;
