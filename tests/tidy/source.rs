@@ -141,7 +141,9 @@ fn is_test_attribute(code: &[Token]) -> bool {
 
 fn is_test_file(path: &str) -> bool {
     let in_src = path.strip_prefix("src/");
-    in_src.is_none_or(|path| path.split('/').any(|part| part == "tests.rs" || part == "tests"))
+    in_src.is_none_or(|path| {
+        path.split('/').any(|part| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs"))
+    })
 }
 
 /// `src/pure/tap/mod.rs` is `pure::tap`, `src/lib.rs` the root.
