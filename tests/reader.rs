@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use stampd::base::clock::{Clock, Trust};
 use stampd::pure::domain::{Claim, Medium, TapProblem, TillId};
 use stampd::pure::tap::Release;
-use stampd::shop::reader::pcsc::{Limits, Protocol};
+use stampd::shop::reader::pcsc::{Access, Limits};
 use stampd::shop::reader::{Decision, ReaderConfig, ReaderState, ReaderTap, Readers, ReadersConfig, ServiceStatus};
 use stampd::tools::phone::vpcd::Sight;
 use stampd::tools::phone::{Ended, Field, Phone, Presence};
@@ -115,8 +115,11 @@ fn two_readers_work_at_once_and_a_long_presence_books_once() {
         let section = ReaderConfig {
             pattern: regex::Regex::new(" 01$").expect("a pattern"),
             till: till_2.clone(),
-            protocols: vec![Protocol::AppleVas],
+            protocols: vec![Medium::SmartTap, Medium::AppleVas],
             release_override: Some(Release::Leave),
+            access: Access::Exclusive,
+            // The virtual reader refuses them, and works.
+            escape_start: vec![vec![0xE0, 0x00, 0x00, 0x18, 0x00]],
         };
         let shop = open(ReadersConfig { readers: vec![section], ..config() });
         let first = present(pcscd.port(0), &[]);
@@ -370,4 +373,15 @@ fn a_panic_ends_the_presence_and_not_the_reader() {
         assert_eq!(results(&shop.counter.taps()), [None, None]);
         shop.readers.stop();
     });
+}
+
+#[test]
+fn services_of_ones_own_live_and_die_side_by_side() {
+    let (mut first, second) = (Pcscd::start(), Pcscd::start());
+    let answers = |pcscd: &Pcscd| std::os::unix::net::UnixStream::connect(pcscd.env().1).is_ok();
+    assert!(answers(&first) && answers(&second) && first.port(0) != second.port(0));
+    first.kill();
+    assert!(!answers(&first) && answers(&second));
+    first.restart();
+    assert!(answers(&first));
 }

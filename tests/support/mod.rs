@@ -16,7 +16,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let mut waited = Duration::ZERO;
     while !condition() {
         assert!(waited < DEADLINE, "not within {DEADLINE:?}: {what}");
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::park_timeout(LOOK_EVERY);
         waited += LOOK_EVERY;
     }
 }

@@ -164,3 +164,57 @@ impl Board {
 fn state_of(conditions: &BTreeSet<Condition>) -> ReaderState {
     conditions.last().map_or(ReaderState::Ready, |condition| condition.state())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::Trust;
+    use crate::shop::reader::{Decision, ReaderTap};
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl TapSink for Told {
+        fn tapped(&self, _: ReaderTap) -> Decision {
+            Decision::Refused
+        }
+
+        fn reader_changed(&self, status: ReaderStatus) {
+            let line = format!("{} {}", status.name, status.state.name());
+            self.0.lock().expect("no panic").push(line);
+        }
+
+        fn service_changed(&self, service: ServiceStatus) {
+            let line = if service == ServiceStatus::Up { "up" } else { "down" };
+            self.0.lock().expect("no panic").push(line.to_owned());
+        }
+    }
+
+    #[test]
+    fn the_gravest_condition_is_told_and_when_it_passes_the_next() {
+        let told = Arc::new(Told::default());
+        let clock = Clock::new(jiff::tz::TimeZone::UTC, Trust::Always).expect("a clock");
+        let board = Board::new(told.clone(), clock);
+        let till = TillId::new("till-1").expect("a till");
+        let down = || ServiceStatus::Down { reason: "r".to_owned(), remedy: "m".to_owned() };
+        board.service_changed(ServiceStatus::Up);
+        board.reader_up("A", &till, true);
+        board.reader_up("B", &till, false);
+        board.raise("A", Condition::Stuck);
+        board.raise("A", Condition::Stuck);
+        board.raise("A", Condition::Mute);
+        board.service_changed(down());
+        board.service_changed(down());
+        board.clear("A", Condition::Stuck);
+        board.service_changed(ServiceStatus::Up);
+        board.clear("A", Condition::Mute);
+        board.occupied("A", false);
+        board.clear("A", Condition::LiftFirst);
+        board.raise("nobody", Condition::Stuck);
+        board.reader_down("B");
+        let expected = "up, A lift_first, B ready, A stuck, down, A no_service, B no_service, up, A mute, B ready, \
+                        A lift_first, A ready, B gone";
+        assert_eq!(told.0.lock().expect("no panic").join(", "), expected);
+        assert_eq!(board.statuses().len(), 1);
+    }
+}

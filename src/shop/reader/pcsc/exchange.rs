@@ -140,3 +140,147 @@ impl Run<'_> {
 pub fn us_since(from_ns: i64, to_ns: i64) -> u32 {
     u32::try_from((to_ns - from_ns).max(0) / 1_000).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::pure::tap::{Exchange, Found};
+
+    /// A chip that answers from a list; each answer takes some milliseconds.
+    struct Script<'a> {
+        answers: VecDeque<(i64, Result<Vec<u8>, ChipFault>)>,
+        clock: &'a Ticks,
+        reconnects: u32,
+    }
+
+    impl Chip for Script<'_> {
+        fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChipFault> {
+            let (ms, answer) = self.answers.pop_front().unwrap_or((0, Ok(vec![0x90, 0x00])));
+            self.clock.0.set(self.clock.0.get() + ms * 1_000_000);
+            answer
+        }
+
+        fn reconnect(&mut self) -> Result<(), ChipFault> {
+            self.reconnects += 1;
+            Ok(())
+        }
+    }
+
+    #[derive(Default)]
+    struct Ticks(Cell<i64>, RefCell<Vec<u32>>);
+
+    impl Observer for Ticks {
+        fn now_ns(&self) -> i64 {
+            self.0.get()
+        }
+
+        fn progress(&self, _: i64, timing: TapTiming) {
+            self.1.borrow_mut().push(timing.apdus);
+        }
+    }
+
+    /// A machine that sends `commands` commands and then ends with `found`; an answer of fewer than two bytes ends it too.
+    struct Counting {
+        commands: u32,
+        found: Found,
+    }
+
+    impl Machine for Counting {
+        fn start(&mut self) -> Step {
+            self.feed(&[0x90, 0x00])
+        }
+
+        fn feed(&mut self, response: &[u8]) -> Step {
+            if response.len() < 2 {
+                let found = Found::Problem(TapProblem::HoldStill);
+                return Step::Done(Exchange { found, release: Release::Leave });
+            }
+            if self.commands == 0 {
+                return Step::Done(Exchange { found: self.found.clone(), release: Release::Unpower });
+            }
+            self.commands -= 1;
+            Step::Transmit(vec![0x00, 0xA4])
+        }
+
+        fn wait_ms_max(&self) -> u64 {
+            1_000
+        }
+
+        fn notes(&self) -> &[Note] {
+            &[Note::Left]
+        }
+    }
+
+    fn sealed() -> Found {
+        Found::Sealed(vec![Sealed::AppleVas { pass_type: 0, cryptogram: vec![1] }])
+    }
+
+    /// Runs machines of `(commands, found)` over `answers`; how it ended, with the commands sent and the reconnects.
+    fn run(machines: &[(u32, Found)], answers: Vec<(i64, Result<Vec<u8>, ChipFault>)>) -> (Attempt, u32) {
+        let clock = Ticks::default();
+        let mut chip = Script { answers: answers.into(), clock: &clock, reconnects: 0 };
+        let fresh = || -> Vec<Box<dyn Machine>> {
+            let machine = |(commands, found): &(u32, Found)| {
+                Box::new(Counting { commands: *commands, found: found.clone() }) as Box<dyn Machine>
+            };
+            machines.iter().map(machine).collect()
+        };
+        let attempt = attempt(&mut chip, fresh, 0, &clock);
+        assert_eq!(clock.1.borrow().len() as u32, 2 * attempt.timing.apdus, "told before and after each command");
+        (attempt, chip.reconnects)
+    }
+
+    fn ok(ms: i64) -> (i64, Result<Vec<u8>, ChipFault>) {
+        (ms, Ok(vec![0x90, 0x00]))
+    }
+
+    #[test]
+    fn protocols_are_tried_in_order_until_one_is_spoken() {
+        let (attempt, _) = run(&[(1, Found::OtherProtocol), (2, sealed()), (9, sealed())], vec![ok(3), ok(4), ok(5)]);
+        let Found::Sealed(expected) = sealed() else { return };
+        assert_eq!((attempt.end, attempt.release), (End::Sealed(expected), Release::Unpower));
+        assert_eq!((attempt.timing.apdus, attempt.timing.chip_to_token_us, attempt.notes.len()), (3, 12_000, 2));
+        let (attempt, _) = run(&[(1, Found::OtherProtocol)], vec![]);
+        assert_eq!((attempt.end, attempt.release), (End::Problem(TapProblem::NoPass), Release::Leave));
+        assert_eq!(run(&[], vec![]).0.end, End::Problem(TapProblem::NoPass));
+    }
+
+    #[test]
+    fn an_answer_in_time_is_used_and_a_later_one_ends_the_tap() {
+        assert!(matches!(run(&[(1, sealed())], vec![ok(1_000)]).0.end, End::Sealed(_)));
+        let (attempt, _) = run(&[(2, sealed())], vec![ok(1_001)]);
+        assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::HoldStill), 1));
+    }
+
+    #[test]
+    fn a_reset_chip_starts_again_once() {
+        let reset = || (1, Err(ChipFault::Reset));
+        let (attempt, reconnects) = run(&[(2, sealed())], vec![ok(1), reset(), ok(1), ok(1)]);
+        assert!(matches!(attempt.end, End::Sealed(_)));
+        assert_eq!((attempt.timing.apdus, reconnects), (4, 1));
+        let (attempt, reconnects) = run(&[(2, sealed())], vec![reset(), reset()]);
+        assert_eq!((attempt.end, reconnects), (End::Fault(ChipFault::Reset), 1));
+    }
+
+    #[test]
+    fn faults_short_answers_and_endless_questions_end_the_tap() {
+        for fault in [ChipFault::Left, ChipFault::Broken, ChipFault::Mute] {
+            let (attempt, reconnects) = run(&[(2, sealed()), (2, sealed())], vec![ok(1), (1, Err(fault))]);
+            assert_eq!((attempt.end, attempt.release, reconnects), (End::Fault(fault), Release::Leave, 0));
+        }
+        for length in 0..2 {
+            let (attempt, _) = run(&[(2, sealed())], vec![(1, Ok(vec![0x90; length]))]);
+            assert_eq!(attempt.end, End::Problem(TapProblem::HoldStill), "{length} bytes");
+        }
+        let (attempt, _) = run(&[(u32::MAX, sealed())], vec![]);
+        assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::ChipError), COMMANDS_MAX));
+    }
+
+    #[test]
+    fn microseconds_are_held_to_what_fits() {
+        assert_eq!([us_since(0, 1_999), us_since(5_000, 0), us_since(0, i64::MAX)], [1, 0, u32::MAX]);
+    }
+}

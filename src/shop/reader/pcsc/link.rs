@@ -5,16 +5,20 @@
 
 use std::ffi::CString;
 
-use ::pcsc::{Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode, Transaction};
+use ::pcsc::{
+    Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode, Transaction, ctl_code,
+};
 
 use crate::pure::tap::Release;
 
+use super::Access;
 use super::exchange::Chip;
 use super::fault::ChipFault;
 
 /// One reader's line to the service.
 pub struct Link {
     reader: CString,
+    share: ShareMode,
     /// Made when it is first needed, dropped when it died.
     context: Option<Context>,
     /// A chip that answers more than fits executes the command all the same, so everything fits.
@@ -23,8 +27,12 @@ pub struct Link {
 
 impl Link {
     /// A line to `reader`; nothing is opened yet.
-    pub fn new(reader: CString) -> Self {
-        Self { reader, context: None, answer: vec![0; MAX_BUFFER_SIZE_EXTENDED] }
+    pub fn new(reader: CString, access: Access) -> Self {
+        let share = match access {
+            Access::Shared => ShareMode::Shared,
+            Access::Exclusive => ShareMode::Exclusive,
+        };
+        Self { reader, share, context: None, answer: vec![0; MAX_BUFFER_SIZE_EXTENDED] }
     }
 
     /// Drops the context and makes a new one, so that the next tap need not. Fails silently: the tap tries again.
@@ -33,7 +41,7 @@ impl Link {
         let _ = self.context();
     }
 
-    /// Connects to the chip, shared, holds it, lets `read` speak to it, and releases it as `read` says.
+    /// Connects to the chip, holds it, lets `read` speak to it, and releases it as `read` says.
     pub fn with_chip(&mut self, read: &mut dyn FnMut(&mut dyn Chip) -> Release) -> Result<(), ChipFault> {
         let card = match self.connect() {
             // The context may be that of a service which is gone, with a new one in its place.
@@ -44,7 +52,7 @@ impl Link {
             card => card,
         };
         let mut card = card.inspect_err(|fault| self.drop_if_broken(*fault))?;
-        let held = hold(&mut card, &mut self.answer, read);
+        let held = hold(&mut card, self.share, &mut self.answer, read);
         let release = *held.as_ref().unwrap_or(&Release::Leave);
         // Always with a word: a card that is merely dropped is reset. That the chip left meanwhile is no news.
         let released = card.disconnect(disposition(release)).map_err(|(_, error)| ChipFault::from(error));
@@ -54,9 +62,20 @@ impl Link {
         held.map(drop)
     }
 
+    /// Sends escape APDUs to the reader itself, no chip needed, and returns its answers.
+    pub fn escape(&mut self, commands: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ChipFault> {
+        let reader = self.reader.clone();
+        let card = self.context()?.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)?;
+        let answers = commands.iter().map(|command| Ok(escape(&card, command, &mut self.answer)?)).collect();
+        // A chip that came meanwhile is left as it is.
+        let _ = card.disconnect(Disposition::LeaveCard);
+        answers
+    }
+
     fn connect(&mut self) -> Result<Card, ChipFault> {
         let reader = self.reader.clone();
-        Ok(self.context()?.connect(&reader, ShareMode::Shared, Protocols::T0 | Protocols::T1)?)
+        let share = self.share;
+        Ok(self.context()?.connect(&reader, share, Protocols::T0 | Protocols::T1)?)
     }
 
     fn context(&mut self) -> Result<&Context, ChipFault> {
@@ -75,18 +94,19 @@ impl Link {
 
 fn hold(
     card: &mut Card,
+    share: ShareMode,
     answer: &mut [u8],
     read: &mut dyn FnMut(&mut dyn Chip) -> Release,
 ) -> Result<Release, ChipFault> {
     let transaction = match card.transaction2() {
         Ok(transaction) => transaction,
         Err((card, Error::ResetCard)) => {
-            reconnect(card)?;
+            card.reconnect(share, Protocols::T0 | Protocols::T1, Disposition::LeaveCard)?;
             card.transaction()?
         }
         Err((_, error)) => return Err(error.into()),
     };
-    let mut held = Held { transaction, answer, broken: None };
+    let mut held = Held { transaction, share, answer, broken: None };
     let release = read(&mut held);
     let Held { transaction, broken, .. } = held;
     let ended = transaction.end(Disposition::LeaveCard).map_err(|(_, error)| ChipFault::from(error));
@@ -96,8 +116,13 @@ fn hold(
     }
 }
 
-fn reconnect(card: &mut Card) -> Result<(), Error> {
-    card.reconnect(ShareMode::Shared, Protocols::T0 | Protocols::T1, Disposition::LeaveCard)
+/// libccid takes escapes under code 1, drivers of makers under 3500 as their manuals say (readers-and-scanners.md section 1.10).
+fn escape(card: &Card, command: &[u8], answer: &mut [u8]) -> Result<Vec<u8>, Error> {
+    match card.control(ctl_code(1), command, answer) {
+        Ok(answer) => Ok(answer.to_vec()),
+        Err(Error::UnsupportedFeature) => Ok(card.control(ctl_code(3500), command, answer)?.to_vec()),
+        Err(error) => Err(error),
+    }
 }
 
 fn disposition(release: Release) -> Disposition {
@@ -110,6 +135,7 @@ fn disposition(release: Release) -> Disposition {
 
 struct Held<'a> {
     transaction: Transaction<'a>,
+    share: ShareMode,
     answer: &'a mut [u8],
     /// The context died meanwhile.
     broken: Option<ChipFault>,
@@ -135,7 +161,7 @@ impl Chip for Held<'_> {
 
     fn reconnect(&mut self) -> Result<(), ChipFault> {
         self.transaction
-            .reconnect(ShareMode::Shared, Protocols::T0 | Protocols::T1, Disposition::LeaveCard)
+            .reconnect(self.share, Protocols::T0 | Protocols::T1, Disposition::LeaveCard)
             .map_err(|error| self.note(error))
     }
 }

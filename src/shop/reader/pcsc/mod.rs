@@ -28,12 +28,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::base::clock::Clock;
-use crate::pure::domain::TillId;
+use crate::pure::domain::{Medium, TillId};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::{Release, TapProblem};
 use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, TapSink};
-
-pub use protocols::Protocol;
 
 use self::board::{Board, Condition};
 use self::monitor::{Monitor, Switch};
@@ -47,10 +45,25 @@ pub struct ReaderConfig {
     pub pattern: regex::Regex,
     /// The till that they serve.
     pub till: TillId,
-    /// The protocols that they try, in order.
-    pub protocols: Vec<Protocol>,
+    /// What a chip is asked for, in order; media that are not read from a chip are passed over.
+    pub protocols: Vec<Medium>,
     /// How chips are released, instead of what the protocol says (readers-and-scanners.md section 1.6).
     pub release_override: Option<Release>,
+    /// Whether other programs may use the reader as well.
+    pub access: Access,
+    /// Escape APDUs that are sent when such a reader comes up, such as those that switch its polling to Apple's ECP
+    /// (apple-vas.md section 2). A reader that refuses them works all the same.
+    pub escape_start: Vec<Vec<u8>>,
+}
+
+/// Whether other programs may use a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// They may, but for the milliseconds of a tap.
+    #[default]
+    Shared,
+    /// They may not while a chip is read; fails while one of them is at it.
+    Exclusive,
 }
 
 /// The configuration of all readers.
@@ -75,8 +88,10 @@ impl ReadersConfig {
             // Matches every name, as this section does.
             pattern: any_name(),
             till: self.first_till.clone(),
-            protocols: Protocol::ALL.to_vec(),
+            protocols: protocols::DEFAULT.to_vec(),
             release_override: None,
+            access: Access::Shared,
+            escape_start: Vec::new(),
         })
     }
 }

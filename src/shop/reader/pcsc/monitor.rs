@@ -177,6 +177,10 @@ impl Monitor {
             Ok(names) => names,
             Err(fault) => return Ended::Fault(fault),
         };
+        // The readers' contexts died with ours.
+        for station in self.stations.values() {
+            station.mailbox.tell(|orders| orders.renew = true);
+        }
         loop {
             // Unaware of everything, so this returns what is true now.
             let mut states: Vec<ReaderState> =
@@ -324,9 +328,6 @@ impl Monitor {
     /// The service is away: contexts are dropped, the picture stays.
     fn forget_service(&mut self, fault: ServiceFault) {
         self.picture.interrupted();
-        for station in self.stations.values() {
-            station.mailbox.tell(|orders| orders.renew = true);
-        }
         self.tell_service(fault.into());
     }
 

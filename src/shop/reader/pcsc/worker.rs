@@ -67,12 +67,14 @@ impl Worker {
         shared: Arc<Shared>,
     ) -> Self {
         let name = reader.to_string_lossy().into_owned().into();
-        Self { reader: name, config, link: Link::new(reader.to_owned()), mailbox, feedback, shared, attending: None }
+        let link = Link::new(reader.to_owned(), config.access);
+        Self { reader: name, config, link, mailbox, feedback, shared, attending: None }
     }
 
     /// Runs until stopped.
     pub fn run(mut self) {
         self.link.renew();
+        self.escape();
         while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
             tracing::error!(
                 reader = &*self.reader,
@@ -83,6 +85,22 @@ impl Worker {
             }
             self.link.renew();
             self.shared.board.clear(&self.reader, Condition::Stuck);
+        }
+    }
+
+    /// What the owner wants the reader told; it must work without.
+    fn escape(&mut self) {
+        if self.config.escape_start.is_empty() {
+            return;
+        }
+        let reader = &*self.reader;
+        match self.link.escape(&self.config.escape_start) {
+            Ok(answers) => tracing::info!(reader, ?answers, "escape APDUs were taken"),
+            Err(fault) => tracing::warn!(
+                reader,
+                %fault,
+                "the reader takes no escape APDUs; libccid allows them by ifdDriverOptions 0x0001 in /etc/libccid_Info.plist"
+            ),
         }
     }
 

@@ -70,6 +70,7 @@ fn check(name: &str, script: &str) {
     }
 }
 
+// Long: one table, a line per look.
 #[test]
 fn recorded_sequences() {
     let cases = [
