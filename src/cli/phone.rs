@@ -2,18 +2,19 @@
 //!
 //! It decides how long the phone is held; the handsets and the link live in `tools::phone`.
 
+mod wallets;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::pure::domain::Serial;
-use crate::tools::phone::apple::{self, ApplePass, IPhone};
-use crate::tools::phone::fault::{Fault, FaultKind, Faulty, HOLDING_FAULTS, LINK_FAULTS};
+use crate::tools::phone::fault::Fault;
 use crate::tools::phone::vpcd::{Ended, PORT_DEFAULT, Phone, Presence, Presented, Seen, Sight};
-use crate::tools::phone::wallet_file::{AppleCardFile, CardChoice, DemoCard, DemoFile, WalletFileError};
-use crate::tools::phone::{Field, Handset, TimeSource, machine_time};
+use crate::tools::phone::{Field, TimeSource, machine_time};
+use wallets::{WalletKind, handset, list};
 
 /// How long the phone waits for the first command. A reader sees it within 1 s; a daemon that starts takes a little more.
 const FIRST_COMMAND_MS_MAX: u64 = 6_000;
@@ -32,8 +33,10 @@ Examples:
   stampd phone --wallet apple --file card.json --reader-port 35964 --count 3 --every-ms 12000
   stampd phone --list
 
-A card.json for --wallet apple:
-  {\"pass_type_id\": \"pass.com.example.loyalty\", \"vas_public_key\": \"MDkw…\", \"message\": \"LC1…\"}
+A card.json for --file:
+  apple    {\"pass_type_id\": \"pass.com.example.loyalty\", \"vas_public_key\": \"MDkw…\", \"message\": \"LC1…\"}
+  google   {\"collector_id\": 20180608, \"key_version\": 1, \"smart_tap_public_key\": \"-----BEGIN PUBLIC…\",
+            \"smart_tap_value\": \"LC1…\"}
 
 Exit code 0 when the reader took the pass each time, else 1. What the shop booked for it, only the shop knows.";
 
@@ -83,31 +86,6 @@ pub struct PhoneArgs {
     /// From the end of one tap to the beginning of the next, milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     every_ms: u64,
-}
-
-/// A kind of wallet or chip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WalletKind {
-    /// An iPhone with the card's pass on its screen (Apple VAS).
-    Apple,
-}
-
-impl WalletKind {
-    /// Its name on the command line.
-    fn name(self) -> &'static str {
-        match self {
-            WalletKind::Apple => "apple",
-        }
-    }
-
-    /// What it is, one sentence, and its own faults.
-    fn explained(self) -> (&'static str, &'static [FaultKind]) {
-        match self {
-            WalletKind::Apple => {
-                ("An iPhone with the card's pass on its screen: Apple VAS, sealed for the shop's key.", apple::FAULTS)
-            }
-        }
-    }
 }
 
 /// How the phone is held.
@@ -291,90 +269,5 @@ impl Watch {
             (false, _, _) => "the reader got no pass and gave up; the phone was lifted".to_owned(),
         };
         (self.taken(), words)
-    }
-}
-
-/// The card's name for whoever watches, and the handset that shows it.
-fn handset(
-    wallet: WalletKind,
-    args: &PhoneArgs,
-    faults: &[Fault],
-    time: &TimeSource,
-) -> anyhow::Result<(String, Box<dyn Handset>)> {
-    // Which faults are the wallet's own is known before it is built.
-    let (link, own): (Vec<Fault>, Vec<Fault>) = faults.iter().cloned().partition(|fault| fault.is_in(LINK_FAULTS));
-    let (card, handset) = match wallet {
-        WalletKind::Apple => iphone(args, &own, time)?,
-    };
-    Ok((card, Faulty::around(handset, &link)?.0))
-}
-
-fn iphone(args: &PhoneArgs, faults: &[Fault], time: &TimeSource) -> anyhow::Result<(String, Box<dyn Handset>)> {
-    let (card, pass) = match &args.file {
-        Some(file) => {
-            let card = AppleCardFile::read(file)?;
-            let mut pass = ApplePass::new(&card.pass_type_id, &card.vas_public_key, &card.message)
-                .with_context(|| file.display().to_string())?;
-            pass.barcode = card.barcode;
-            (format!("the card of {}", file.display()), pass)
-        }
-        None => {
-            let (demo, card) = demo_card(args)?;
-            let apple = demo.apple.as_ref().ok_or_else(|| lacks(args, "the shop has no Apple part"))?;
-            let message = card.nfc_message.as_deref().ok_or_else(|| lacks(args, "this card has no nfc_message"))?;
-            let mut pass = ApplePass::new(&apple.pass_type_id, &apple.vas_public_key, message)
-                .with_context(|| args.demo.display().to_string())?;
-            pass.barcode.clone_from(&card.barcode);
-            (card_words(&card), pass)
-        }
-    };
-    let mut phone = IPhone::new(vec![pass], time.clone()).with_clock_shift(args.clock_shift);
-    for fault in faults {
-        phone = phone.with_fault(fault)?;
-    }
-    Ok((card, Box::new(phone)))
-}
-
-/// The shop and the card that the arguments choose.
-fn demo_card(args: &PhoneArgs) -> anyhow::Result<(DemoFile, DemoCard)> {
-    let demo = DemoFile::read(&args.demo)?;
-    let choice = match (&args.card, &args.programme) {
-        (Some(serial), _) => CardChoice::Serial(*serial),
-        (None, Some(name)) => CardChoice::Programme(name.clone()),
-        (None, None) => CardChoice::First,
-    };
-    let card = demo.card(&choice, &args.demo)?.clone();
-    Ok((demo, card))
-}
-
-fn lacks(args: &PhoneArgs, what: &str) -> WalletFileError {
-    WalletFileError::NoMedium { path: args.demo.clone(), what: what.to_owned() }
-}
-
-fn card_words(card: &DemoCard) -> String {
-    let serial = card.serial.parse::<Serial>().map_or_else(|_| card.serial.clone(), Serial::grouped);
-    format!("card {serial} of {}", card.programme)
-}
-
-/// Prints the wallet kinds and faults, one sentence each.
-fn list() {
-    println!("Wallet kinds (--wallet):");
-    for kind in WalletKind::value_variants() {
-        println!("  {:<12} {}", kind.name(), kind.explained().0);
-    }
-    for kind in WalletKind::value_variants() {
-        println!("\nFaults of {} (--fault NAME[=VALUE]; value and default in brackets):", kind.name());
-        list_faults(kind.explained().1);
-    }
-    println!("\nFaults between any of them and the reader:");
-    list_faults(LINK_FAULTS);
-    println!("\nFaults of how it is held:");
-    list_faults(HOLDING_FAULTS);
-}
-
-fn list_faults(faults: &[FaultKind]) {
-    for fault in faults {
-        let value = if fault.value.is_empty() { String::new() } else { format!(" [{}]", fault.value) };
-        println!("  {:<12} {}{value}", fault.name, fault.meaning);
     }
 }

@@ -3,20 +3,19 @@
 //! It checks the reader as strictly as a phone does, seals what it gives for the reader's key and no other, and can do
 //! all of it wrong on purpose. The ephemeral key is injectable, so that the specification's vectors come out to the byte.
 
-use std::path::PathBuf;
-
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::derive::Deriver;
 use openssl::ec::{EcGroup, EcKey, EcPoint, PointConversionForm};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private, Public};
-use openssl::rand::rand_bytes;
 use openssl::sha::{Sha256, sha256};
 use openssl::symm::{Cipher, encrypt_aead};
 
-use super::bytes::{Command, from_hex, hex, tlv, tlvs};
+use super::bytes::{Command, hex, tlv, tlvs};
+use super::chance::{off_curve_x, random, random_uid};
 use super::fault::{Fault, FaultError, FaultKind};
+use super::replay::Replay;
 use super::{Answer, Field, Handset, TimeSource};
 
 /// The AID, "OSE.VAS.01" (section 4).
@@ -205,12 +204,6 @@ struct Bent {
     message: Option<Vec<u8>>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Replay {
-    file: Option<PathBuf>,
-    answer: Option<Vec<u8>>,
-}
-
 /// An iPhone with one or several passes, the first of them on the screen.
 pub struct IPhone {
     passes: Vec<ApplePass>,
@@ -267,8 +260,8 @@ impl IPhone {
         }
         let bent = &mut self.bent;
         match fault.name.as_str() {
-            "locked" => bent.refusals = Some((0x6287, times(fault)?)),
-            "choose" => bent.refusals = Some((0x6984, times(fault)?)),
+            "locked" => bent.refusals = Some((0x6287, fault.times(2)?)),
+            "choose" => bent.refusals = Some((0x6984, fault.times(2)?)),
             "no-pass" => bent.no_pass = true,
             "not-apple" => bent.not_apple = true,
             "version" => bent.version_two = true,
@@ -311,9 +304,8 @@ impl IPhone {
             return Answer::status(0x6A82, asked, "no such application here (6A82)");
         }
         self.selected = true;
-        let mut nonce = [0; 4];
         // The nonce is used by nothing (section 4); a failing generator need not end the tap.
-        let _ = rand_bytes(&mut nonce);
+        let nonce: [u8; 4] = random().unwrap_or_default();
         let mut capabilities = if self.payment_card { 0x3E } else { 0x1E };
         if self.bent.no_vas {
             capabilities &= !0x08;
@@ -370,7 +362,7 @@ impl IPhone {
 
     /// The answer that holds pass `index`, with its status word.
     fn give(&mut self, index: usize) -> Result<(Vec<u8>, String), ErrorStack> {
-        if let Some(answer) = self.bent.replay.as_ref().and_then(|replay| replay.answer.clone()) {
+        if let Some(answer) = self.bent.replay.as_ref().and_then(Replay::kept) {
             return Ok((answer, "the recorded cryptogram once more (9000)".to_owned()));
         }
         let pass = &self.passes[index];
@@ -447,8 +439,7 @@ impl Handset for IPhone {
     fn lifted(&mut self) {
         self.selected = false;
         self.given.fill(false);
-        // A UID that begins with 08 is a random one (ISO 14443-3); the zeros serve as well.
-        let _ = rand_bytes(&mut self.uid[1..]);
+        self.uid = random_uid();
     }
 
     fn waits_for_field_drop(&self) -> bool {
@@ -511,35 +502,6 @@ impl Request {
     }
 }
 
-impl Replay {
-    /// The replay of that fault: what an earlier run recorded in its file is played at once.
-    fn open(fault: &Fault) -> Result<Self, FaultError> {
-        let Some(name) = &fault.value else { return Ok(Self::default()) };
-        let file = PathBuf::from(name);
-        let answer = match std::fs::read_to_string(&file) {
-            Ok(text) => {
-                let bytes = from_hex(&text).filter(|bytes| bytes.len() > 2);
-                Some(bytes.ok_or_else(|| {
-                    fault.wrong("the file is not the hexadecimal record of an earlier run; remove it")
-                })?)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(_) => return Err(fault.wrong("the file cannot be read")),
-        };
-        Ok(Self { file: Some(file), answer })
-    }
-
-    /// Keeps `answer` for the next time and says where.
-    fn keep(&mut self, answer: &[u8]) -> String {
-        self.answer = Some(answer.to_vec());
-        let Some(file) = &self.file else { return "recorded, the next tap replays it".to_owned() };
-        match std::fs::write(file, hex(answer)) {
-            Ok(()) => format!("recorded in {}, the next tap replays it", file.display()),
-            Err(error) => format!("could not be recorded in {}: {error}", file.display()),
-        }
-    }
-}
-
 /// The cryptogram of section 8: `keyId | X | ciphertext | tag`, the plaintext being stamp and message.
 pub fn seal(
     key: &VasKey,
@@ -599,24 +561,6 @@ fn ephemeral_key(ephemeral: Ephemeral) -> Result<EcKey<Private>, ErrorStack> {
             EcKey::from_private_components(&group, &scalar, &point)
         }
     }
-}
-
-/// An X that belongs to no point: about every second number does, so a few tries find one.
-fn off_curve_x() -> Result<[u8; 32], ErrorStack> {
-    let group = p256()?;
-    let mut point = [0x02; 33];
-    loop {
-        rand_bytes(&mut point[1..])?;
-        if EcPoint::from_bytes(&group, &point, &mut *BigNumContext::new()?).is_err() {
-            let mut x = [0; 32];
-            x.copy_from_slice(&point[1..]);
-            return Ok(x);
-        }
-    }
-}
-
-fn times(fault: &Fault) -> Result<u64, FaultError> {
-    if fault.value.as_deref() == Some("always") { Ok(u64::MAX) } else { fault.number(2, 0, 1_000_000) }
 }
 
 /// The stamp for whoever watches, in UTC.

@@ -140,6 +140,11 @@ impl Fault {
         }
     }
 
+    /// How many times, or for ever when the value is `always`.
+    pub fn times(&self, default: u64) -> Result<u64, FaultError> {
+        if self.value.as_deref() == Some("always") { Ok(u64::MAX) } else { self.number(default, 0, 1_000_000) }
+    }
+
     /// Fails when a value was given to a fault that takes none.
     pub fn bare(&self) -> Result<(), FaultError> {
         if self.value.is_some() { Err(self.wrong("it takes no value")) } else { Ok(()) }

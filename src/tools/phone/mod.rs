@@ -6,7 +6,7 @@
 //!   └─ host, port of one slot      └─ record: power, reset and every APDU with its answer, waited for by observation
 //! ```
 //!
-//! A handset ([`Handset`]) is one wallet or chip: [`apple`]. Faults ([`fault`]) make it show itself wrong on purpose.
+//! A handset ([`Handset`]) is one wallet or chip: [`apple`], [`google`]. Faults ([`fault`]) make it show itself wrong on purpose.
 //!
 //! **Invariant:** nothing here imports `pure::tap` or `pure::apdu`. The two sides of a protocol are written twice, from
 //! the specification, so that a misreading in one does not pass unseen in the other. Nothing here prints: what was asked
@@ -14,9 +14,12 @@
 
 pub mod apple;
 pub mod bytes;
+pub mod chance;
 pub mod deflate;
 pub mod fault;
+pub mod google;
 pub mod ndef;
+pub mod replay;
 pub mod vpcd;
 pub mod wallet_file;
 

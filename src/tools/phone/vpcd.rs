@@ -29,16 +29,16 @@ const CONNECT_MS_MAX: u64 = 3_000;
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The host name cannot be resolved.
-    #[error("no address found for the host '{host}' ({source}); give the reader's machine with --host, e.g. 127.0.0.1")]
+    #[error("no address found for the host '{host}' ({reason}); give the reader's machine with --host, e.g. 127.0.0.1")]
     NoHost {
         /// The name as given.
         host: String,
         /// What the resolver said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Nothing listens.
     #[error(
-        "no virtual reader answers at {host}:{port} ({source}). Is pcscd running (`systemctl start pcscd`, or `stampd demo`), \
+        "no virtual reader answers at {host}:{port} ({reason}). Is pcscd running (`systemctl start pcscd`, or `stampd demo`), \
          is the package vsmartcard-vpcd installed, and is this the port of its reader file? Slot 1 is {PORT_DEFAULT} by default, slot 2 the next"
     )]
     Refused {
@@ -47,7 +47,7 @@ pub enum LinkError {
         /// The slot's port.
         port: u16,
         /// What the connect said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The kernel took the connection and the reader does not serve it.
     #[error(
@@ -131,7 +131,7 @@ impl Phone {
     /// Puts `handset` on the reader and serves it on a thread until it is lifted or leaves. Fails when nothing listens;
     /// a slot that is taken shows as [`Ended::SlotTaken`] ([`Presence::noticed`] waits for it).
     pub fn present(&self, handset: Box<dyn Handset>) -> Result<Presence, LinkError> {
-        let refused = |source| LinkError::Refused { host: self.host.clone(), port: self.port, source };
+        let refused = |reason| LinkError::Refused { host: self.host.clone(), port: self.port, reason };
         let stream = self.open()?;
         stream.set_nodelay(true).map_err(refused)?;
         stream.set_read_timeout(Some(Duration::from_millis(FIRST_WORD_MS_MAX))).map_err(refused)?;
@@ -149,7 +149,7 @@ impl Phone {
     }
 
     fn open(&self) -> Result<TcpStream, LinkError> {
-        let no_host = |source| LinkError::NoHost { host: self.host.clone(), source };
+        let no_host = |reason| LinkError::NoHost { host: self.host.clone(), reason };
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for address in (self.host.as_str(), self.port).to_socket_addrs().map_err(no_host)? {
             match TcpStream::connect_timeout(&address, Duration::from_millis(CONNECT_MS_MAX)) {
@@ -157,7 +157,7 @@ impl Phone {
                 Err(error) => last = error,
             }
         }
-        Err(LinkError::Refused { host: self.host.clone(), port: self.port, source: last })
+        Err(LinkError::Refused { host: self.host.clone(), port: self.port, reason: last })
     }
 }
 

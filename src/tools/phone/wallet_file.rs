@@ -13,6 +13,9 @@ pub struct DemoFile {
     /// Apple's part; absent or null in a shop without it.
     #[serde(default)]
     pub apple: Option<DemoApple>,
+    /// Google's part; absent or null in a shop without it.
+    #[serde(default)]
+    pub google: Option<DemoGoogle>,
     /// The cards of the first customers.
     #[serde(default)]
     pub cards: Vec<DemoCard>,
@@ -27,6 +30,17 @@ pub struct DemoApple {
     pub vas_public_key: String,
 }
 
+/// Google's part of `demo.json`.
+#[derive(Debug, Deserialize)]
+pub struct DemoGoogle {
+    /// The shop's collector id.
+    pub collector_id: u32,
+    /// The version of its key.
+    pub key_version: u32,
+    /// Its public key, PEM.
+    pub smart_tap_public_key: String,
+}
+
 /// A card in `demo.json`. Media that the card does not have are null or absent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DemoCard {
@@ -38,9 +52,39 @@ pub struct DemoCard {
     /// The message of its Apple pass.
     #[serde(default)]
     pub nfc_message: Option<String>,
+    /// The value of its Google pass.
+    #[serde(default)]
+    pub smart_tap_value: Option<String>,
     /// The text of its barcode.
     #[serde(default)]
     pub barcode: Option<String>,
+}
+
+/// One Google pass, described by itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleCardFile {
+    /// The shop's collector id.
+    pub collector_id: u32,
+    /// The version of its key.
+    pub key_version: u32,
+    /// Its public key, PEM.
+    pub smart_tap_public_key: String,
+    /// The redemption value of the pass.
+    pub smart_tap_value: String,
+    /// The text of its barcode, needed by the fault `barcode` only.
+    #[serde(default)]
+    pub barcode: Option<String>,
+}
+
+impl GoogleCardFile {
+    /// Reads a card described by itself.
+    pub fn read(path: &Path) -> Result<Self, WalletFileError> {
+        read(
+            path,
+            "it should hold {\"collector_id\": …, \"key_version\": …, \"smart_tap_public_key\": …, \"smart_tap_value\": …}",
+        )
+    }
 }
 
 /// One Apple pass, described by itself.
@@ -73,22 +117,22 @@ pub enum CardChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum WalletFileError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}; {hint}")]
+    #[error("cannot read {path}: {reason}; {hint}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
         /// What to do.
         hint: &'static str,
     },
     /// The file is not what it should be.
-    #[error("{path} is not the file that was expected: {source}")]
+    #[error("{path} is not the file that was expected: {reason}")]
     Malformed {
         /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
     /// No such card.
     #[error("{path} has no card {wanted}; it has {available}")]
@@ -164,8 +208,8 @@ impl AppleCardFile {
 /// Reads a JSON file of any shape; `hint` says what to do when there is none.
 pub fn read<T: serde::de::DeserializeOwned>(path: &Path, hint: &'static str) -> Result<T, WalletFileError> {
     let text =
-        std::fs::read(path).map_err(|source| WalletFileError::Unreadable { path: path.to_owned(), source, hint })?;
-    serde_json::from_slice(&text).map_err(|source| WalletFileError::Malformed { path: path.to_owned(), source })
+        std::fs::read(path).map_err(|reason| WalletFileError::Unreadable { path: path.to_owned(), reason, hint })?;
+    serde_json::from_slice(&text).map_err(|reason| WalletFileError::Malformed { path: path.to_owned(), reason })
 }
 
 #[cfg(test)]

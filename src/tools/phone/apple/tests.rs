@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use openssl::symm::decrypt_aead;
 
+use super::super::bytes::from_hex;
 use super::super::vpcd::tests::FakeReader;
 use super::*;
 use crate::pure::domain::{BootId, ClockTrust, Now};
