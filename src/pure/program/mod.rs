@@ -50,6 +50,6 @@ pub use due::due;
 pub use figures::{Figures, NextExpiry, Tier, figures, open_liability_minor};
 pub use fold::{Applied, apply, fold};
 pub use history::{Explanation, HistoryRow, Label, history, rows};
-pub use rules::{Kind, LevelBasis, Rulebook, Rules};
+pub use rules::{Campaign, Kind, LevelBasis, Rulebook, Rules};
 pub use sentence::sentence;
 pub use standing::Standing;
