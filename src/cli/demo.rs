@@ -2,6 +2,7 @@
 //! process of its own, tap now and then.
 
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -76,7 +77,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
 
 /// Fills the ledger on the first start, and writes `demo.json` before any door opens.
 fn populate(shop: &DemoShop, config: &Config, customers: usize) -> Result<()> {
-    let (till, clock) = daemon::till_open(config)?;
+    let (till, clock) = daemon::till_open_at(config, if shop.sheet.exists() { 0 } else { demo::HISTORY_MS })?;
     demo::populate(&till, &clock.now(), &shop.secrets, customers)?;
     demo::sheet_write(shop, &till, &till.settings().base_url)
 }
@@ -141,7 +142,12 @@ impl Service {
             return Service::Missing("install pcscd and vsmartcard-vpcd (apt-get install), or use make demo".to_owned());
         };
         // It must not outlive the demo, nor take its Ctrl-C.
-        let started = Command::new(program).arg("--foreground").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let started = Command::new(program)
+            .arg("--foreground")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
         let Ok(mut child) = started else {
             return Service::Missing(format!("{program} does not start; run it as root beside this demo"));
         };
@@ -226,6 +232,7 @@ fn tap(program: &Path, sheet: &Path, card: &str, port: u16) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        .process_group(0)
         .status();
     if let Err(error) = done {
         println!("phone: it does not start: {error}");

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::Context;
 use crate::base::config::{Config, Environment, Overrides};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Opened};
 
 /// What a daemon may be told beside its configuration.
 #[derive(Args, Debug)]
@@ -35,9 +35,10 @@ pub fn run(context: &Context, args: RunArgs) -> Result<()> {
 
 /// Starts a daemon, calls `ready` once it answers, and serves until it is told to stop.
 pub fn serve(config: Config, ready: impl FnOnce(&Daemon) -> Result<()>) -> Result<()> {
+    let opened = Opened::open(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let served = runtime.block_on(async {
-        let daemon = Daemon::start(config).await?;
+        let daemon = Daemon::start(opened).await?;
         ready(&daemon)?;
         daemon.serve(std::future::pending()).await
     });

@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use crate::base::clock::Clock;
 use crate::base::config::{self, Config};
-use crate::pure::domain::{Actor, Medium};
+use crate::pure::domain::Actor;
 use crate::pure::tap::Release;
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
 use crate::shop::ledger::{LedgerError, WriteError};
-use crate::shop::reader::pcsc::Protocol;
+use crate::shop::reader::pcsc::Access;
 use crate::shop::reader::{
     Decision, ReaderConfig, ReaderState, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus, TapSink,
 };
@@ -211,11 +211,6 @@ fn rewards(count: i64) -> String {
     if count == 0 { String::new() } else { format!(" · {count} reward(s) ready") }
 }
 
-/// The protocols of a section that this version reads, in the order of the section.
-fn protocols(media: &[Medium]) -> Vec<Protocol> {
-    media.iter().filter_map(|medium| Protocol::from_name(medium.name())).collect()
-}
-
 /// The readers' part of the configuration: what a reader has of its own, and the first till for all others.
 pub fn readers_config(config: &Config) -> ReadersConfig {
     let readers = config
@@ -224,7 +219,9 @@ pub fn readers_config(config: &Config) -> ReadersConfig {
         .map(|reader| ReaderConfig {
             pattern: reader.name_match.clone(),
             till: reader.till.clone(),
-            protocols: protocols(&reader.protocols),
+            protocols: reader.protocols.clone(),
+            access: if reader.exclusive { Access::Exclusive } else { Access::Shared },
+            escape_start: reader.escape.start.clone(),
             release_override: reader.release.map(|release| match release {
                 config::ReleaseRule::Unpower => Release::Unpower,
                 config::ReleaseRule::Reset => Release::Reset,

@@ -25,6 +25,7 @@ pub use programmes::{parse_folder, rulebooks_of};
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
 use crate::faces::lan::{Lan, LanSettings};
+use crate::pure::domain::Now;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
@@ -54,6 +55,11 @@ pub struct Daemon {
 /// The use cases over the ledger that `config` names, without doors or readers: what the command line works on when no
 /// daemon runs.
 pub fn till_open(config: &Config) -> Result<(Till, Clock)> {
+    till_open_at(config, 0)
+}
+
+/// As [`till_open`], the programmes dated `earlier_ms` before now: where a made-up history is to follow.
+pub fn till_open_at(config: &Config, earlier_ms: i64) -> Result<(Till, Clock)> {
     let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
     let ledger = Ledger::open(&config.ledger.path, clock.wall_ms())?;
     if let Some(newest_ms) = ledger.read(|reads| reads.newest_ms())? {
@@ -61,7 +67,8 @@ pub fn till_open(config: &Config) -> Result<(Till, Clock)> {
     }
     let keys = Arc::new(keys::keyring(config)?);
     let till = Till::new(ledger, settings(config), keys, clock::random_fill);
-    let rulebooks = programmes::load(config, &till, &clock.now())?;
+    let now = clock.now();
+    let rulebooks = programmes::load(config, &till, &Now { wall_ms: now.wall_ms - earlier_ms, ..now })?;
     till.rulebooks_set(rulebooks);
     Ok((till, clock))
 }
@@ -100,9 +107,20 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-impl Daemon {
-    /// Builds and starts everything. When it returns the doors are open and the first picture of the readers is taken.
-    pub async fn start(config: Config) -> Result<Self> {
+/// A device whose books are open and whose readers run, and which nobody can ask yet.
+pub struct Opened {
+    till: Till,
+    clock: Clock,
+    config: Config,
+    desk: Arc<desk::Desk>,
+    readers: Readers,
+    tls: Option<tls::LanTls>,
+}
+
+impl Opened {
+    /// Opens the books and starts the readers. It blocks: call it outside the runtime. When it returns the first picture
+    /// of the readers is taken.
+    pub fn open(config: Config) -> Result<Self> {
         let (till, clock) = till_open(&config)?;
         chain_check(till.ledger())?;
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
@@ -111,6 +129,14 @@ impl Daemon {
             .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;
+        Ok(Self { till, clock, config, desk, readers, tls })
+    }
+}
+
+impl Daemon {
+    /// Opens the doors; when it returns they accept.
+    pub async fn start(opened: Opened) -> Result<Self> {
+        let Opened { till, clock, config, desk, readers, tls } = opened;
         let lan_settings = LanSettings {
             shop_id: config.shop.id.clone(),
             shop_name: config.shop.name.clone(),

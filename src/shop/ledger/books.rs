@@ -204,7 +204,7 @@ impl Reads<'_> {
 
     /// The first customers, in the order in which they joined.
     pub fn customers_first(&self, limit: usize) -> Result<Vec<CustomerId>, LedgerError> {
-        let mut statement = self.prepare("SELECT id FROM customer ORDER BY created_ms, id LIMIT ?1")?;
+        let mut statement = self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
         let rows = statement.query_map([limit as i64], |row| Ok(CustomerId(uuid_column(row, 0)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

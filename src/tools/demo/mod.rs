@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use people::{populate, staff};
+pub use people::{HISTORY_MS, populate, staff};
 pub use sheet::sheet_write;
 
 use self::keys::DemoKeys;

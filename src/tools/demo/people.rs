@@ -14,6 +14,11 @@ use crate::shop::till::{Till, TillError};
 /// How far back the history reaches.
 const HISTORY_DAYS: i64 = 150;
 
+const DAY_MS: i64 = 86_400_000;
+
+/// How long before now the shop of the demo opened.
+pub const HISTORY_MS: i64 = (HISTORY_DAYS + 2) * DAY_MS;
+
 /// Acts posted in one commit while the history is written.
 const ACTS_AT_ONCE: usize = 400;
 
@@ -89,8 +94,6 @@ pub fn populate(till: &Till, now: &Now, secrets: &Secrets, customers: usize) -> 
     }
     Ok(())
 }
-
-const DAY_MS: i64 = 86_400_000;
 
 fn write<T: Send + 'static>(
     till: &Till,

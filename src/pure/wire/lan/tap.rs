@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CardView, EntryView};
+use super::{CardView, EntryView, Problem};
 
 /// A code that the till's own scanner read.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -61,6 +61,14 @@ pub struct TapView {
     pub clock_suspect: bool,
     /// Milliseconds from the chip seen (or the request received) to each phase.
     pub timing_ms: TimingView,
+}
+
+impl TapView {
+    /// What a refused one is as a problem document, without the figures that the view itself carries; `None` for the rest.
+    pub fn problem(&self) -> Option<Problem> {
+        let code = self.code.as_deref()?;
+        Some(Problem::new(409, code, "refused by the rules", self.text.clone()))
+    }
 }
 
 /// Milliseconds from the chip seen, or the request received.
