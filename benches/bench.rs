@@ -1,1 +1,2 @@
+//! What `make bench` prints: each benchmark beside its limit.
 fn main() {}

@@ -18,4 +18,14 @@
 //! once whatever is added to it · an entry and its outbox row commit together · no balance passes its floor.
 
 pub mod base;
+#[cfg(feature = "device")]
+pub mod cli;
+#[cfg(feature = "device")]
+pub mod daemon;
+#[cfg(feature = "device")]
+pub mod faces;
 pub mod pure;
+#[cfg(feature = "device")]
+pub mod shop;
+#[cfg(feature = "device")]
+pub mod tools;

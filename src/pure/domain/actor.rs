@@ -22,6 +22,11 @@ impl Role {
             Role::Admin => "admin",
         }
     }
+
+    /// The role of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Role::Cashier, Role::Manager, Role::Admin].into_iter().find(|role| role.name() == name)
+    }
 }
 
 /// Who asked for a posting, as the event keeps it.

@@ -47,6 +47,8 @@ uuid_id! {
     ApiTokenId,
     /// A member of the staff.
     StaffId,
+    /// A coupon or entry reward of one card.
+    CouponId,
 }
 
 macro_rules! name_id {

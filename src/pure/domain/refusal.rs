@@ -119,6 +119,11 @@ impl RefusalCode {
             NeedsManager => "needs_manager",
         }
     }
+
+    /// The refusal of that code.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
 }
 
 /// A refusal with the figures that apply to it.

@@ -15,6 +15,16 @@ pub enum ClockTrust {
     Untrusted,
 }
 
+/// How the wall clock is judged (`[clock] trust`, DESIGN.md section 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// By evidence: synchronised since boot, or a hardware clock and not before the newest time in the ledger.
+    #[default]
+    Auto,
+    /// Always believed: demo, tests, virtual machines.
+    Always,
+}
+
 /// Which start of the machine: the kernel's boot id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BootId(pub [u8; 16]);

@@ -6,7 +6,22 @@
 //!
 //! **Invariant:** nonces, fresh keys and time are arguments; nothing here knows a reader, a clock or the ledger.
 
+pub mod apple_vas;
+pub mod barcode;
+mod hmac;
+pub mod keyring;
+pub mod lc1;
+pub mod ndef;
+pub mod p256;
+pub mod smart_tap;
+pub mod wallet;
+
+use std::fmt;
+
+use super::apdu::StatusWord;
 use super::domain::Token;
+
+pub use super::domain::TapProblem;
 
 /// What a machine wants next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +52,8 @@ pub enum Found {
     Problem(TapProblem),
 }
 
-/// A proof as the chip gave it, to be opened once the chip is released.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A proof as the chip gave it, to be opened once the chip is released ([`keyring::Keyring::open`]).
+#[derive(Clone, PartialEq, Eq)]
 pub enum Sealed {
     /// Apple VAS: which of the configured pass types answered (from 0), and its cryptogram (tag 9F27).
     AppleVas {
@@ -47,6 +62,20 @@ pub enum Sealed {
         /// `keyId[4] | X[32] | ciphertext | tag[16]`.
         cryptogram: Vec<u8>,
     },
+    /// Google Smart Tap: the record bundle with the session that opens it.
+    SmartTap(smart_tap::Bundle),
+}
+
+impl fmt::Debug for Sealed {
+    /// Never shows the cryptogram: whoever has it can play it to a till that has not seen it yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sealed::AppleVas { pass_type, cryptogram } => {
+                write!(f, "AppleVas {{ pass_type: {pass_type}, cryptogram: {} bytes }}", cryptogram.len())
+            }
+            Sealed::SmartTap(bundle) => write!(f, "SmartTap({bundle:?})"),
+        }
+    }
 }
 
 /// How a chip is released.
@@ -60,56 +89,6 @@ pub enum Release {
     Leave,
 }
 
-/// Why an exchange gave no card. Each has a sentence for the staff in `text` and a code on the wire (DESIGN.md section 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TapProblem {
-    /// No pass of ours on this phone, or another one is on its screen (`no_pass`).
-    NoPass,
-    /// The customer must unlock or confirm; tried again while the phone stays (`unlock_phone`).
-    UnlockPhone,
-    /// The customer must choose the pass on the screen; tried again while the phone stays (`choose_pass`).
-    ChoosePass,
-    /// The phone left, or came too briefly (`hold_still`).
-    HoldStill,
-    /// A pass was issued with a key that this shop does not have (`foreign_key`).
-    ForeignKey,
-    /// The shop's own clock cannot be trusted and the policy refuses then (`clock_suspect`).
-    ClockSuspect,
-    /// The chip or reader answered something that the protocol does not allow (`chip_error`).
-    ChipError,
-}
-
-impl TapProblem {
-    /// All of them.
-    pub const ALL: [TapProblem; 7] = [
-        TapProblem::NoPass,
-        TapProblem::UnlockPhone,
-        TapProblem::ChoosePass,
-        TapProblem::HoldStill,
-        TapProblem::ForeignKey,
-        TapProblem::ClockSuspect,
-        TapProblem::ChipError,
-    ];
-
-    /// The code on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            TapProblem::NoPass => "no_pass",
-            TapProblem::UnlockPhone => "unlock_phone",
-            TapProblem::ChoosePass => "choose_pass",
-            TapProblem::HoldStill => "hold_still",
-            TapProblem::ForeignKey => "foreign_key",
-            TapProblem::ClockSuspect => "clock_suspect",
-            TapProblem::ChipError => "chip_error",
-        }
-    }
-
-    /// Whether the reader tries again by itself while the phone stays (apple-vas.md section 11).
-    pub fn tries_again(self) -> bool {
-        matches!(self, TapProblem::UnlockPhone | TapProblem::ChoosePass)
-    }
-}
-
 /// A protocol machine: one exchange in one presence.
 pub trait Machine {
     /// The first step.
@@ -117,6 +96,29 @@ pub trait Machine {
 
     /// The step after the chip answered `response` (data and status word). Fewer than two bytes mean that the chip left.
     fn feed(&mut self, response: &[u8]) -> Step;
+
+    /// How long the answer to the last command may take, milliseconds; a later one ends the tap with
+    /// [`TapProblem::HoldStill`].
+    fn wait_ms_max(&self) -> u64;
+
+    /// What is worth a line in the log, in the order in which it was met. None of it is secret.
+    fn notes(&self) -> &[Note];
+}
+
+/// A fact for the log: what a chip answered that says more than the outcome of the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A status word that an orderly exchange does not have; with the command that it answered.
+    Status {
+        /// The command as sent.
+        command: Vec<u8>,
+        /// Its answer.
+        status: StatusWord,
+    },
+    /// A successful answer whose data the protocol does not allow, or only by another version of it.
+    Malformed(&'static str),
+    /// The chip left, or was reset, while it was expected to answer.
+    Left,
 }
 
 /// A sealed proof, opened: a token, or why there is none.
@@ -132,6 +134,20 @@ pub enum TokenProblem {
     },
     /// Malformed, or its tag does not hold: nothing of ours.
     Broken(&'static str),
+    /// It opens, and there is no pass in it (`no_pass`).
+    NoPass,
     /// It opens, and what it says is no token of ours (`unknown_token`).
     Unknown,
+}
+
+impl TokenProblem {
+    /// What a tap is told for it; `None` stands for the refusal `unknown_token`.
+    pub fn tap_problem(&self) -> Option<TapProblem> {
+        match self {
+            TokenProblem::ForeignKey { .. } => Some(TapProblem::ForeignKey),
+            TokenProblem::Broken(_) => Some(TapProblem::ChipError),
+            TokenProblem::NoPass => Some(TapProblem::NoPass),
+            TokenProblem::Unknown => None,
+        }
+    }
 }

@@ -2,3 +2,7 @@
 //! converted here and are never serialized themselves.
 
 pub mod cbor;
+pub mod entry;
+pub mod event;
+pub mod lan;
+pub mod standing;

@@ -1,0 +1,106 @@
+//! The command line: one file per command. Together with `main` the only code that prints and exits.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the rules (the code is printed).
+
+pub mod api;
+pub mod card;
+pub mod customer;
+pub mod demo;
+pub mod doctor;
+pub mod ledger;
+pub mod phone;
+pub mod run;
+pub mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Loyalty on the shop counter: NFC and barcode taps into a durable ledger, offline for days.
+#[derive(Debug, Parser)]
+#[command(name = "stampd", version, arg_required_else_help = true, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration.
+    #[arg(long, global = true, value_name = "FILE", env = "STAMPD_CONFIG")]
+    config: Option<PathBuf>,
+    /// Answers as JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The daemon: reads taps, keeps the ledger, answers tills and console.
+    #[command(after_help = "Example:\n  stampd run --config /etc/stampd/stampd.toml")]
+    Run(run::RunArgs),
+    /// A whole shop in one command, on a virtual reader, to look at and to develop against.
+    #[command(after_help = "Example:\n  stampd demo --dir ./stampd-demo --listen 127.0.0.1:8480")]
+    Demo(demo::DemoArgs),
+    /// A software phone that holds a pass to the virtual reader.
+    Phone(phone::PhoneArgs),
+    /// Checks everything an installation needs, one line each, with the remedy.
+    #[command(after_help = "Example:\n  stampd doctor --config /etc/stampd/stampd.toml")]
+    Doctor(doctor::DoctorArgs),
+    /// Cards: show, issue.
+    #[command(subcommand, after_help = "Example:\n  stampd card show 2C7H9XKMQ4TZ")]
+    Card(card::CardCommand),
+    /// Customers: add, show.
+    #[command(subcommand, after_help = "Example:\n  stampd customer add --first-name Ann --card cafe10")]
+    Customer(customer::CustomerCommand),
+    /// API tokens for tills and people.
+    #[command(subcommand, after_help = "Example:\n  stampd token create --name 'Till at the door' --role till --till till-1")]
+    Token(token::TokenCommand),
+    /// The ledger: verify, back up.
+    #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]
+    Ledger(ledger::LedgerCommand),
+}
+
+/// What every command may need.
+pub struct Context {
+    config: PathBuf,
+    json: bool,
+}
+
+/// A refusal by the rules, told with its code: exit code 3.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// Runs one command.
+pub fn run(cli: Cli) -> ExitCode {
+    let context = Context { config: crate::daemon::config_path(cli.config.as_deref()), json: cli.json };
+    let done = match cli.command {
+        Command::Run(args) => run::run(&context, args),
+        Command::Demo(args) => demo::run(args),
+        Command::Phone(args) => phone::run(args),
+        Command::Doctor(args) => doctor::run(&context, args),
+        Command::Card(command) => card::run(&context, command),
+        Command::Customer(command) => customer::run(&context, command),
+        Command::Token(command) => token::run(&context, command),
+        Command::Ledger(command) => ledger::run(&context, command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stampd: {error:#}");
+            if error.downcast_ref::<Refused>().is_some() { ExitCode::from(3) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Logs to standard error, at the level of `STAMPD_LOG` (default `info`).
+pub fn logs_start() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("STAMPD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let plain = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Under systemd the journal adds the time.
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        let _ = plain.without_time().with_ansi(false).try_init();
+    } else {
+        let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let _ = plain.with_ansi(ansi).try_init();
+    }
+}

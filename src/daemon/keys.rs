@@ -1,0 +1,50 @@
+//! The keys of taps and scans, read from where the configuration says.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+
+use crate::base::config::Config;
+use crate::pure::tap::apple_vas::{PassType, VasKey, VasKeys};
+use crate::pure::tap::keyring::Keyring;
+use crate::pure::tap::lc1::TokenKeys;
+
+/// All keys with which taps and scans are checked.
+pub fn keyring(config: &Config) -> Result<Keyring> {
+    let mut pass_types = Vec::new();
+    let mut vas = Vec::new();
+    for apple in &config.apple {
+        pass_types.push(PassType::new(&apple.pass_type_id).with_context(|| {
+            format!("[[apple]] pass_type_id '{}' is no pass type", apple.pass_type_id)
+        })?);
+        for secret in &apple.vas_keys {
+            let bytes = secret.read()?;
+            let key = VasKey::from_bytes(bytes.expose()).with_context(|| {
+                format!("[[apple]] {}: a key of vas_keys is no P-256 private key in PEM or DER", apple.pass_type_id)
+            })?;
+            vas.push(key);
+        }
+    }
+    let mut tokens = BTreeMap::new();
+    for key in &config.media.token_keys {
+        let text = key.key.read()?;
+        let Some(bytes) = hex_32(text.expose()) else {
+            bail!("[media] token_keys: key {} must be 64 hexadecimal digits (32 bytes); 'openssl rand -hex 32' makes one", key.kid);
+        };
+        tokens.insert(key.kid, bytes);
+    }
+    Ok(Keyring { pass_types, vas: VasKeys::new(vas), tokens: TokenKeys::new(tokens) })
+}
+
+/// 32 bytes from 64 hexadecimal digits, white space around them left out.
+fn hex_32(text: &[u8]) -> Option<[u8; 32]> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,261 @@
+//! The device, wired: builds every part from the configuration, starts and stops their threads, and owns nothing that
+//! decides anything.
+//!
+//! Start: configuration, clock, ledger (its lock, schema and the last thousand events of its chain), programmes, keys,
+//! till, doors, readers; only then is the start reported. SIGTERM and SIGINT let requests finish and stop within five
+//! seconds; SIGHUP reads the programmes again.
+
+mod desk;
+mod doors;
+mod keys;
+mod programmes;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use keys::keyring;
+pub use programmes::{parse_folder, rulebooks_of};
+
+use crate::base::clock::{self, Clock};
+use crate::base::config::{self, Config};
+use crate::faces::lan::{Lan, LanSettings};
+use crate::pure::domain::Now;
+use crate::pure::resolve::{Policy, WhenUntrusted};
+use crate::pure::text::Language;
+use crate::pure::wire::lan::PartView;
+use crate::shop::ledger::Ledger;
+use crate::shop::reader::{Feedback, NoFeedback, Readers};
+use crate::shop::till::{Mode, Settings, Till, TillSettings};
+
+/// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
+const CHAIN_CHECKED_AT_START: i64 = 1_000;
+
+/// How long requests under way may take after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// A running device.
+pub struct Daemon {
+    /// The use cases.
+    pub till: Till,
+    /// The clocks.
+    pub clock: Clock,
+    config: Config,
+    lan: Lan,
+    doors: doors::Doors,
+    readers: Option<Readers>,
+    desk: Arc<desk::Desk>,
+}
+
+/// The use cases over the ledger that `config` names, without doors or readers: what the command line works on when no
+/// daemon runs.
+pub fn till_open(config: &Config) -> Result<(Till, Clock)> {
+    till_open_at(config, 0)
+}
+
+/// As [`till_open`], the programmes dated `earlier_ms` before now: where a made-up history is to follow.
+pub fn till_open_at(config: &Config, earlier_ms: i64) -> Result<(Till, Clock)> {
+    let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
+    let ledger = Ledger::open(&config.ledger.path, clock.wall_ms())?;
+    if let Some(newest_ms) = ledger.read(|reads| reads.newest_ms())? {
+        clock.set_floor_ms(newest_ms);
+    }
+    let keys = Arc::new(keys::keyring(config)?);
+    let till = Till::new(ledger, settings(config), keys, clock::random_fill);
+    let now = clock.now();
+    let rulebooks = programmes::load(config, &till, &Now { wall_ms: now.wall_ms - earlier_ms, ..now })?;
+    till.rulebooks_set(rulebooks);
+    Ok((till, clock))
+}
+
+/// What the use cases must know of the shop.
+fn settings(config: &Config) -> Settings {
+    let tills: BTreeMap<_, _> = config
+        .tills
+        .iter()
+        .map(|till| {
+            let mode = match till.mode {
+                config::TillMode::Tap => Mode::Tap,
+                config::TillMode::Sale => Mode::Sale,
+            };
+            let settings =
+                TillSettings { mode, hold_s: i64::from(till.hold_s), repeat_s: i64::from(till.repeat_s) };
+            (till.id.clone(), settings)
+        })
+        .collect();
+    let when_untrusted = match config.clock.when_untrusted {
+        config::WhenUntrusted::Mark => WhenUntrusted::Mark,
+        config::WhenUntrusted::Refuse => WhenUntrusted::Refuse,
+    };
+    let policy = config
+        .apple
+        .first()
+        .map_or(Policy { when_untrusted, ..Policy::default() }, |apple| Policy {
+            window_s: i64::from(apple.fresh_s),
+            when_untrusted,
+        });
+    Settings {
+        tills,
+        language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
+        policy,
+        base_url: config.api.public_url.clone().unwrap_or_else(|| doors::lan_url(&config.api)),
+    }
+}
+
+/// A device whose books are open and whose readers run, and which nobody can ask yet.
+pub struct Opened {
+    till: Till,
+    clock: Clock,
+    config: Config,
+    desk: Arc<desk::Desk>,
+    readers: Readers,
+    tls: Option<tls::LanTls>,
+}
+
+impl Opened {
+    /// Opens the books and starts the readers. It blocks: call it outside the runtime. When it returns the first picture
+    /// of the readers is taken.
+    pub fn open(config: Config) -> Result<Self> {
+        let (till, clock) = till_open(&config)?;
+        chain_check(till.ledger())?;
+        let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
+        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
+        let readers = Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
+            .context("cannot start the readers' threads")?;
+        desk.readers_known(&readers);
+        let tls = tls::prepare(&config, clock.wall_ms())?;
+        Ok(Self { till, clock, config, desk, readers, tls })
+    }
+}
+
+impl Daemon {
+    /// Opens the doors; when it returns they accept.
+    pub async fn start(opened: Opened) -> Result<Self> {
+        let Opened { till, clock, config, desk, readers, tls } = opened;
+        let lan_settings = LanSettings {
+            shop_id: config.shop.id.clone(),
+            shop_name: config.shop.name.clone(),
+            origins: config.api.origins.clone(),
+            names: config.api.names.clone(),
+            certificate_sha256: tls.as_ref().map(|tls| tls.sha256.clone()),
+        };
+        let (reader_desk, clock_seen) = (desk.clone(), clock.clone());
+        let lan = Lan::new(
+            till.clone(),
+            clock.clone(),
+            lan_settings,
+            Arc::new(move || reader_desk.reader_list()),
+            Arc::new(move || vec![clock_part(&clock_seen)]),
+        );
+        let doors = doors::Doors::open(&config.api, lan.clone(), tls).await?;
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk })
+    }
+
+    /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let watchdog = watchdog_start(self.till.ledger().clone());
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                () = &mut stop => break,
+                _ = hangup.recv() => self.reload().await,
+            }
+        }
+        tracing::info!("daemon.stopping: finishing what is under way");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        if let Some(watchdog) = watchdog {
+            watchdog.abort();
+        }
+        self.lan.stopping.cancel();
+        if let Some(readers) = self.readers.take() {
+            // Its threads end by themselves; a hung reader must not hold up the stop.
+            let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(move || readers.stop())).await;
+        }
+        self.doors.close(DRAIN).await;
+        Ok(())
+    }
+
+    /// The address of the first door.
+    pub fn url(&self) -> String {
+        self.doors.url()
+    }
+
+    /// Prints each tap as one line to `printer` from now on.
+    pub fn taps_to(&self, printer: impl Fn(&str) + Send + Sync + 'static) {
+        self.desk.taps_to(printer);
+    }
+
+    /// Reads the programmes again; a rule file with an error leaves all as they were.
+    async fn reload(&self) {
+        let (config, till, now) = (self.config.clone(), self.till.clone(), self.clock.now());
+        let loaded = tokio::task::spawn_blocking(move || {
+            let rulebooks = programmes::load(&config, &till, &now)?;
+            till.rulebooks_set(rulebooks);
+            anyhow::Ok(till.rulebooks().len())
+        });
+        match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
+            Ok(count) => tracing::info!(count, "daemon.reload: the programmes were read again"),
+            Err(error) => tracing::error!("daemon.reload: the programmes stay as they were: {error:#}"),
+        }
+    }
+}
+
+/// The newest part of the chain must hold before anything is booked on it.
+fn chain_check(ledger: &Ledger) -> Result<()> {
+    let report = ledger.read(|reads| {
+        let (_, _, newest) = reads.counts()?;
+        reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
+    })?;
+    if let Some(fault) = report.faults.first() {
+        anyhow::bail!(
+            "the ledger {} is damaged: {fault}. Nothing was changed; run 'stampd ledger verify', then restore the newest \
+             backup with 'stampd ledger restore'",
+            ledger.path().display()
+        );
+    }
+    Ok(())
+}
+
+fn clock_part(clock: &Clock) -> PartView {
+    let trusted = clock.now().trust == crate::pure::domain::ClockTrust::Trusted;
+    PartView {
+        name: "clock".to_owned(),
+        state: if trusted { "ok" } else { "degraded" }.to_owned(),
+        detail: if trusted { "trusted" } else { "the wall clock is not synchronised yet" }.to_owned(),
+        remedy: (!trusted).then(|| {
+            "taps go on; connect the device to a time server, or set [clock] trust = \"always\" if you set it by hand"
+                .to_owned()
+        }),
+    }
+}
+
+/// Tells systemd that the ledger still commits, at half the interval it asks for; nothing where it asks for none.
+fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
+    let interval = sd_notify::watchdog_enabled()?;
+    Some(tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(interval / 2);
+        loop {
+            ticks.tick().await;
+            let answered = ledger.write(|_| Ok::<(), crate::shop::ledger::LedgerError>(())).await;
+            if matches!(answered, Ok(Ok(()))) {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+    }))
+}
+
+/// Where a configuration lies that a command was not told.
+pub fn config_path(named: Option<&Path>) -> std::path::PathBuf {
+    named.map_or_else(|| config::DEFAULT_FILE.into(), Path::to_owned)
+}

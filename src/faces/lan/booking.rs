@@ -1,0 +1,137 @@
+//! Requests that book: each carries an `Idempotency-Key`, and its first answer is kept in the transaction of what it
+//! booked (DESIGN.md section 5). The same key and body get that answer again, also after a restart.
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use openssl::sha::Sha256;
+
+use super::answer::{Fault, problem_response};
+use super::auth::Caller;
+use super::state::Lan;
+use crate::pure::domain::Now;
+use crate::pure::wire::lan::Problem;
+use crate::shop::ledger::{Stored, StoredAnswer, Txn};
+use crate::shop::till::Till;
+
+/// What a booking answers: a status with a JSON body.
+pub struct Booked {
+    /// 200 or 201, or 409 for a refusal that is kept like any other answer.
+    pub status: StatusCode,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl Booked {
+    /// A success.
+    pub fn ok<T: serde::Serialize>(status: StatusCode, body: &T) -> Result<Self, Fault> {
+        Ok(Self { status, body: serde_json::to_vec(body).map_err(|_| Fault::internal())? })
+    }
+
+    /// What the rules refused: it is an answer, its event is kept.
+    pub fn refused(problem: &Problem) -> Result<Self, Fault> {
+        Self::ok(StatusCode::CONFLICT, problem)
+    }
+}
+
+/// A request that books, checked as far as it can be without the ledger.
+pub struct Booking {
+    key: String,
+    body_hash: [u8; 32],
+    caller: Caller,
+}
+
+impl Booking {
+    /// Takes the key of the request and the hash of what it asks: method, path and body.
+    pub fn begin(
+        caller: &Caller,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Self, Fault> {
+        let missing = |detail: &str| Fault::new(StatusCode::BAD_REQUEST, "key_missing", "no Idempotency-Key", detail);
+        let mut values = headers.get_all("Idempotency-Key").iter();
+        let key = values
+            .next()
+            .ok_or_else(|| missing("send an Idempotency-Key header of 1 to 255 characters, a new one for each new act"))?;
+        let key = key.to_str().unwrap_or_default();
+        let visible = key.bytes().all(|byte| (0x20..0x7F).contains(&byte));
+        if key.is_empty() || key.len() > 255 || !visible || values.next().is_some() {
+            return Err(missing("the Idempotency-Key must be one value of 1 to 255 printable ASCII characters"));
+        }
+        let mut hash = Sha256::new();
+        for part in [method.as_str().as_bytes(), uri.path().as_bytes(), body] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Ok(Self { key: key.to_owned(), body_hash: hash.finish(), caller: caller.clone() })
+    }
+
+    /// Runs `work` in the ledger's transaction and keeps its answer, or answers what was answered before.
+    pub async fn run(
+        self,
+        lan: &Lan,
+        work: impl FnOnce(&Till, &mut Txn<'_>, &Now) -> Result<Booked, Fault> + Send + 'static,
+    ) -> Result<Response, Fault> {
+        let Some(_in_use) = lan.key_begin(self.caller.token, &self.key) else {
+            let mut problem =
+                Problem::new(409, "key_busy", "the first request is under way", "ask again with the same key and body");
+            problem.retry_after_s = Some(1);
+            return Err(problem.into());
+        };
+        let (till, now, begun) = (lan.till.clone(), lan.clock.now(), lan.clock.boot_ns());
+        let written = lan.ledger.write(move |txn| self.work(&till, txn, &now, work));
+        let answered = written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
+        let commit_ms = (lan.clock.boot_ns() - begun) as f64 / 1e6;
+        Ok(answered.into_response(commit_ms))
+    }
+
+    fn work(
+        self,
+        till: &Till,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        work: impl FnOnce(&Till, &mut Txn<'_>, &Now) -> Result<Booked, Fault>,
+    ) -> Result<Answered, Fault> {
+        match txn.reads().answer_fetch(self.caller.token, &self.key, &self.body_hash)? {
+            Stored::Answered(answer) => return Ok(Answered { answer, hit: true }),
+            Stored::OtherBody => {
+                let detail = "this Idempotency-Key was used for another request; a new act needs a new key";
+                return Err(Problem::new(422, "key_reuse", "the key stands for another request", detail).into());
+            }
+            Stored::New => {}
+        }
+        let booked = work(till, txn, now)?;
+        let answer = StoredAnswer { status: booked.status.as_u16(), body: booked.body };
+        txn.answer_store(self.caller.token, &self.key, &self.body_hash, &answer, now)?;
+        Ok(Answered { answer, hit: false })
+    }
+}
+
+struct Answered {
+    answer: StoredAnswer,
+    hit: bool,
+}
+
+impl Answered {
+    fn into_response(self, commit_ms: f64) -> Response {
+        let StoredAnswer { status, body } = self.answer;
+        let mut response = if status >= 400 {
+            let retry_after_s = serde_json::from_slice::<serde_json::Value>(&body)
+                .ok()
+                .and_then(|problem| problem.get("retry_after_s").and_then(serde_json::Value::as_i64));
+            problem_response(status, body, retry_after_s)
+        } else {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        };
+        let headers = response.headers_mut();
+        if self.hit {
+            headers.insert("Idempotency-Hit", HeaderValue::from_static("true"));
+        }
+        if let Ok(value) = HeaderValue::from_str(&format!("commit;dur={commit_ms:.2}")) {
+            headers.insert("Server-Timing", value);
+        }
+        response
+    }
+}

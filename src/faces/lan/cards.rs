@@ -1,0 +1,184 @@
+//! Cards: issue, read, change, credentials, history.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{Fault, with_etag};
+use super::auth::Caller;
+use super::booking::Booked;
+use super::extract::{Posted, body_bytes, json_fields, json_syntax};
+use super::state::Lan;
+use crate::pure::domain::{ProgrammeName, Role, Serial};
+use crate::pure::wire::lan::{CardRequest, CardView, CredentialList, HistoryPage};
+use crate::shop::ledger::WriteError;
+
+/// The serial in a path, read without regard to case and grouping; what is none is an unknown card.
+pub fn serial_of(text: &str) -> Result<Serial, Fault> {
+    text.parse().map_err(|_| unknown_card())
+}
+
+/// 404.
+pub fn unknown_card() -> Fault {
+    Fault::not_found("unknown_card", "no card has this serial")
+}
+
+/// Issues a card of a programme to a customer, with a credential for each medium.
+#[utoipa::path(
+    post, path = "/v1/cards", tag = "cards", request_body = CardRequest,
+    params(("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = CardView))
+)]
+pub async fn card_issue(State(lan): State<Lan>, posted: Posted<CardRequest>) -> Result<Response, Fault> {
+    let Posted { caller, booking, body } = posted;
+    let customer =
+        body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
+    let programme = ProgrammeName::new(&body.programme)
+        .map_err(|_| Fault::field("/programme", "not the name of a programme; GET /v1/programmes lists them"))?;
+    let actor = caller.actor(caller.till.clone());
+    booking
+        .run(&lan, move |till, txn, now| {
+            let view = till.card_issue_in_txn(txn, now, actor, customer, &programme)?;
+            Booked::ok(StatusCode::CREATED, &view)
+        })
+        .await
+}
+
+/// A card and its whole standing.
+#[utoipa::path(
+    get, path = "/v1/cards/{serial}", tag = "cards", params(("serial" = String, Path)),
+    responses((status = 200, body = CardView))
+)]
+pub async fn card_read(State(lan): State<Lan>, _caller: Caller, Path(serial): Path<String>) -> Result<Response, Fault> {
+    let serial = serial_of(&serial)?;
+    let now = lan.clock.now();
+    let view = lan.read(move |till, reads| Ok(till.card_view(reads, serial, &now)?)).await?.ok_or_else(unknown_card)?;
+    Ok(with_etag(StatusCode::OK, view.revision, &view))
+}
+
+/// What of a card can be changed by hand.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CardChange {
+    /// The last local day on which it is valid, `YYYY-MM-DD`; null for none. A past one needs a manager.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    expires_on: Option<Option<String>>,
+    /// Blocked.
+    blocked: Option<bool>,
+}
+
+/// Tells a field that is null from one that is absent.
+fn present<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(reader).map(Some)
+}
+
+/// Changes a card's date or block. `If-Match` carries the revision that was read.
+#[utoipa::path(
+    patch, path = "/v1/cards/{serial}", tag = "cards", request_body = CardChange,
+    params(("serial" = String, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = CardView))
+)]
+pub async fn card_change(
+    State(lan): State<Lan>,
+    caller: Caller,
+    Path(serial): Path<String>,
+    request: axum::extract::Request,
+) -> Result<Response, Fault> {
+    let headers = request.headers().clone();
+    let bytes = body_bytes(request, &lan).await?;
+    json_syntax(&headers, &bytes)?;
+    let change: CardChange = json_fields(&bytes)?;
+    let serial = serial_of(&serial)?;
+    let expected = if_match(&headers)?;
+    let expires_on = match change.expires_on {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => {
+            let date = text.parse().map_err(|_| Fault::field("/expires_on", "a local date such as 2027-03-31"))?;
+            Some(Some(date))
+        }
+    };
+    let now = lan.clock.now();
+    let past = expires_on.flatten().is_some_and(|date: jiff::civil::Date| date < now.moment().date());
+    if past || change.blocked.is_some() {
+        caller.require(Role::Manager)?;
+    }
+    let actor = caller.actor(caller.till.clone());
+    let (till, blocked) = (lan.till.clone(), change.blocked);
+    let written = lan.ledger.write(move |txn| -> Result<CardView, Fault> {
+        Ok(till.card_change_in_txn(txn, &now, actor, serial, expected, expires_on, blocked)?)
+    });
+    let view = written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    Ok(with_etag(StatusCode::OK, view.revision, &view))
+}
+
+/// The revision in `If-Match`; 428 without one.
+fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
+    let missing = || {
+        Fault::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_missing",
+            "no If-Match",
+            "read the card, change it, and send its ETag as If-Match, so that no other change is overwritten",
+        )
+    };
+    let text = headers.get(header::IF_MATCH).ok_or_else(missing)?.to_str().unwrap_or_default();
+    text.trim().trim_start_matches("W/").trim_matches('"').parse().map_err(|_| missing())
+}
+
+/// The media of a card. A manager sees what each carries; a till only that it is there.
+#[utoipa::path(
+    get, path = "/v1/cards/{serial}/credentials", tag = "cards", params(("serial" = String, Path)),
+    responses((status = 200, body = CredentialList))
+)]
+pub async fn credentials(
+    State(lan): State<Lan>,
+    caller: Caller,
+    Path(serial): Path<String>,
+) -> Result<Json<CredentialList>, Fault> {
+    let serial = serial_of(&serial)?;
+    let with_text = caller.role >= Role::Manager;
+    let list = lan
+        .read(move |till, reads| Ok(till.credential_list(reads, serial, with_text)?))
+        .await?
+        .ok_or_else(unknown_card)?;
+    Ok(Json(list))
+}
+
+/// Which page of a history.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Rows, 1 to 200; 50 where it is not given.
+    limit: Option<usize>,
+}
+
+/// What moved a card's balance, newest first, each row with the rule version, inputs and rounding that made it.
+#[utoipa::path(
+    get, path = "/v1/cards/{serial}/history", tag = "cards", params(("serial" = String, Path), HistoryQuery),
+    responses((status = 200, body = HistoryPage))
+)]
+pub async fn history(
+    State(lan): State<Lan>,
+    _caller: Caller,
+    Path(serial): Path<String>,
+    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<HistoryPage>, Fault> {
+    let Query(query) = query.map_err(|error| Fault::field("/query", error.body_text()))?;
+    let serial = serial_of(&serial)?;
+    let limit = query.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Fault::field("/limit", "1 to 200 rows a page"));
+    }
+    let page = lan
+        .read(move |till, reads| Ok(till.history_page(reads, serial, query.cursor.as_deref(), limit)?))
+        .await?
+        .ok_or_else(unknown_card)?;
+    Ok(Json(page))
+}

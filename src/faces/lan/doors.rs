@@ -1,0 +1,213 @@
+//! The doors of the house: who may come in at all (Host, Origin), health, and the small lists.
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::Fault;
+use super::auth::{Caller, LocalPeer};
+use super::booking::Booked;
+use super::extract::Posted;
+use super::state::Lan;
+use crate::pure::domain::{Role, TillId};
+use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
+
+const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id, Stampd-Staff";
+const EXPOSED_HEADERS: &str = "ETag, Idempotency-Hit, Location, Retry-After, Server-Timing, X-Request-Id";
+
+/// Refuses a Host that is not ours (DNS rebinding), answers preflights of configured origins, and marks every answer.
+pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Response {
+    let local = request.extensions().get::<ConnectInfo<LocalPeer>>().is_some();
+    if !local && !host_is_ours(request.headers(), &lan) {
+        let detail = "this Host is none of the device's names; list it in [api] names";
+        return Fault::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", "not this host", detail).into_response();
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let allowed = origin.filter(|origin| lan.settings.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+    let request_id = request.headers().get("X-Request-Id").cloned();
+    let preflight = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response =
+        if preflight && allowed.is_some() { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let request_id = request_id.or_else(|| HeaderValue::from_str(&lan.till.fresh_id(lan.clock.wall_ms()).to_string()).ok());
+    if let Some(id) = request_id {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if let Some(origin) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+        if preflight {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+        }
+    }
+    response
+}
+
+/// Whether the Host header names this device: loopback, a literal address (a page cannot rebind those), `NAME.local`, or
+/// a configured name.
+fn host_is_ours(headers: &HeaderMap, lan: &Lan) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok()
+        || name.to_ascii_lowercase().ends_with(".local")
+        || lan.settings.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Parts and their state; open, and names nothing of customers.
+#[utoipa::path(get, path = "/v1/health", tag = "device", security(()), responses((status = 200, body = HealthView)))]
+pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
+    let ledger = match lan.read(|_, reads| Ok(reads.counts()?)).await {
+        Ok((cards, _, events)) => part("ledger", "ok", format!("{cards} cards, {events} events"), None),
+        Err(fault) => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
+    };
+    let readers = (lan.readers)();
+    let readers = if readers.service == "ok" {
+        let stuck = readers.readers.iter().find(|reader| reader.remedy.is_some());
+        match stuck {
+            Some(reader) => part("readers", "degraded", format!("{}: {}", reader.name, reader.state), reader.remedy.as_deref()),
+            None => part("readers", "ok", format!("{} connected", readers.readers.len()), None),
+        }
+    } else {
+        part("readers", "down", readers.service, readers.remedy.as_deref())
+    };
+    let mut parts = vec![ledger, readers];
+    parts.extend((lan.parts)());
+    let status = if parts.iter().all(|part| part.state == "ok") { "ok" } else { "degraded" };
+    Json(HealthView {
+        status: status.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shop: lan.settings.shop_id.clone(),
+        now: lan.clock.now().moment().rfc3339(),
+        certificate_sha256: lan.settings.certificate_sha256.clone(),
+        parts,
+    })
+}
+
+fn part(name: &str, state: &str, detail: String, remedy: Option<&str>) -> PartView {
+    PartView { name: name.to_owned(), state: state.to_owned(), detail, remedy: remedy.map(str::to_owned) }
+}
+
+/// The readers, and whether the PC/SC service answers.
+#[utoipa::path(get, path = "/v1/readers", tag = "device", responses((status = 200, body = ReaderList)))]
+pub async fn readers(State(lan): State<Lan>, _caller: Caller) -> Json<ReaderList> {
+    Json((lan.readers)())
+}
+
+/// The programmes that run here.
+#[utoipa::path(get, path = "/v1/programmes", tag = "device", responses((status = 200, body = ProgrammeList)))]
+pub async fn programmes(State(lan): State<Lan>, _caller: Caller) -> Json<ProgrammeList> {
+    Json(ProgrammeList { programmes: lan.till.programme_views() })
+}
+
+/// A member of the staff, without the PIN.
+#[derive(Serialize, ToSchema)]
+pub struct StaffView {
+    /// Id, for `staff` in requests.
+    id: String,
+    /// Name.
+    name: String,
+    /// `cashier`, `manager` or `admin`.
+    role: String,
+}
+
+/// The staff.
+#[derive(Serialize, ToSchema)]
+pub struct StaffList {
+    /// By name.
+    staff: Vec<StaffView>,
+}
+
+/// The staff of the shop.
+#[utoipa::path(get, path = "/v1/staff", tag = "device", responses((status = 200, body = StaffList)))]
+pub async fn staff_list(State(lan): State<Lan>, _caller: Caller) -> Result<Json<StaffList>, Fault> {
+    let rows = lan.read(|_, reads| Ok(reads.staff_list()?)).await?;
+    let view = |row: crate::shop::ledger::StaffRow| StaffView {
+        id: row.id.to_string(),
+        name: row.name,
+        role: row.role.name().to_owned(),
+    };
+    Ok(Json(StaffList { staff: rows.into_iter().map(view).collect() }))
+}
+
+/// A new API token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// For people: whose it is.
+    name: String,
+    /// `till`, `manager` or `admin`.
+    role: String,
+    /// The only till for which it may act; required for role `till`.
+    till: Option<String>,
+}
+
+/// A token's secret, told once.
+#[derive(Serialize, ToSchema)]
+pub struct TokenView {
+    /// Id.
+    id: String,
+    /// The secret: `Authorization: Bearer …`. Only its hash is kept.
+    token: String,
+}
+
+/// Makes an API token; the secret is in this answer and nowhere else, so a repeat of the request does not tell it again.
+#[utoipa::path(
+    post, path = "/v1/tokens", tag = "device", request_body = TokenRequest,
+    params(("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = TokenView))
+)]
+pub async fn token_create(State(lan): State<Lan>, posted: Posted<TokenRequest>) -> Result<Response, Fault> {
+    posted.caller.require(Role::Admin)?;
+    let Posted { booking, body, .. } = posted;
+    let role = match body.role.as_str() {
+        "till" => Role::Cashier,
+        "manager" => Role::Manager,
+        "admin" => Role::Admin,
+        _ => return Err(Fault::field("/role", "a role is till, manager or admin")),
+    };
+    if body.name.trim().is_empty() || body.name.len() > 100 {
+        return Err(Fault::field("/name", "a name has 1 to 100 characters"));
+    }
+    let till = match (&body.till, role) {
+        (None, Role::Cashier) => return Err(Fault::field("/till", "a till token names its till")),
+        (None, _) => None,
+        (Some(text), _) => Some(
+            TillId::new(text)
+                .ok()
+                .filter(|till| lan.till.settings().tills.contains_key(till))
+                .ok_or_else(|| Fault::field("/till", format!("no till is called '{text}'")))?,
+        ),
+    };
+    // The stored first answer holds no secret: it is joined to the answer after the commit.
+    let secret = lan.till.fresh_secret();
+    let hash = openssl::sha::sha256(secret.as_bytes());
+    let response = booking
+        .run(&lan, move |desk, txn, now| {
+            let id = desk.token_create_in_txn(txn, now, &body.name, role, till, &hash)?;
+            Booked::ok(StatusCode::CREATED, &serde_json::json!({ "id": id.to_string() }))
+        })
+        .await?;
+    if response.headers().contains_key("Idempotency-Hit") {
+        return Ok(response);
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, super::BODY_BYTES_MAX).await.map_err(|_| Fault::internal())?;
+    let id: serde_json::Value = serde_json::from_slice(&bytes).map_err(|_| Fault::internal())?;
+    let view = TokenView { id: id["id"].as_str().unwrap_or_default().to_owned(), token: secret };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok((parts.status, Json(view)).into_response())
+}

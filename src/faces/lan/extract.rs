@@ -1,0 +1,162 @@
+//! Request bodies: JSON with errors that name the field.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use serde::de::DeserializeOwned;
+
+use super::answer::Fault;
+use super::auth::Caller;
+use super::booking::Booking;
+use super::state::Lan;
+use crate::pure::wire::lan::FieldProblem;
+
+/// A booking request: who asks, its key, its body. The token is judged first, then JSON and key, then the fields.
+pub struct Posted<T> {
+    /// Who asks.
+    pub caller: Caller,
+    /// The key and what it stands for.
+    pub booking: Booking,
+    /// The body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Lan> for Posted<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, lan: &Lan) -> Result<Self, Fault> {
+        let (mut parts, body) = request.into_parts();
+        let caller = <Caller as axum::extract::FromRequestParts<Lan>>::from_request_parts(&mut parts, lan).await?;
+        let (method, uri, headers) = (parts.method.clone(), parts.uri.clone(), parts.headers.clone());
+        let bytes = body_bytes(Request::from_parts(parts, body), lan).await?;
+        begin(caller, &method, &uri, &headers, &bytes)
+    }
+}
+
+fn begin<T: DeserializeOwned>(
+    caller: Caller,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Posted<T>, Fault> {
+    let text = if bytes.is_empty() { b"{}" } else { bytes };
+    json_syntax(headers, bytes)?;
+    let booking = Booking::begin(&caller, method, uri, headers, bytes)?;
+    Ok(Posted { caller, booking, body: json_fields(text)? })
+}
+
+/// The body of a request, or 413.
+pub async fn body_bytes(request: Request, lan: &Lan) -> Result<Bytes, Fault> {
+    Bytes::from_request(request, lan).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Fault::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the request is too large",
+            format!("a request has at most {} bytes; bulk data goes through 'stampd import'", super::BODY_BYTES_MAX),
+        ),
+        _ => bad_json("the body ended before its length"),
+    })
+}
+
+/// 415 for another media type, 400 for what is no JSON.
+pub fn json_syntax(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Fault> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "wrong_media_type",
+            "not JSON",
+            "send the body as JSON with the header 'Content-Type: application/json'",
+        ));
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map(|_| ()).map_err(|error| bad_json(&error.to_string()))
+}
+
+fn bad_json(detail: &str) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "bad_json", "the body is not JSON", detail)
+}
+
+/// The body as `T`, or 422 with the pointer of the field that is wrong.
+pub fn json_fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let detail = plain(&error.inner().to_string());
+        Fault::invalid(vec![FieldProblem { pointer: pointer_of(error.path(), &detail), detail }])
+    })
+}
+
+/// The reader's message without its place in the text.
+fn plain(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// JSON pointer of an error: its path, and for a missing or unknown field that field's name.
+fn pointer_of(path: &serde_path_to_error::Path, detail: &str) -> String {
+    use serde_path_to_error::Segment;
+    let escape = |text: &str| text.replace('~', "~0").replace('/', "~1");
+    let mut names: Vec<String> = path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(escape(key)),
+            Segment::Enum { variant } => Some(escape(variant)),
+            Segment::Unknown => None,
+        })
+        .collect();
+    let named = ["missing field `", "unknown field `"]
+        .iter()
+        .find_map(|start| detail.strip_prefix(start))
+        .and_then(|rest| rest.split('`').next());
+    if let Some(name) = named
+        && names.last().map(String::as_str) != Some(name)
+    {
+        names.push(escape(name));
+    }
+    names.iter().map(|name| format!("/{name}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[allow(dead_code, reason = "read by serde only")]
+        count: i64,
+        #[allow(dead_code, reason = "read by serde only")]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[allow(dead_code, reason = "read by serde only")]
+        list: Vec<i64>,
+    }
+
+    #[test]
+    fn errors_point_at_the_field() {
+        let cases = [
+            (r#"{}"#, "/count"),
+            (r#"{"count": "x"}"#, "/count"),
+            (r#"{"count": 1, "more": 2}"#, "/more"),
+            (r#"{"count": 1, "inner": {"list": [1, "x"]}}"#, "/inner/list/1"),
+            (r#"{"count": 1, "inner": {}}"#, "/inner/list"),
+            (r#"{"count": 1, "inner": {"list": [], "a/b": 1}}"#, "/inner/a~1b"),
+            (r#"{"count": 99999999999999999999}"#, "/count"),
+        ];
+        for (text, pointer) in cases {
+            let fault = json_fields::<Outer>(text.as_bytes()).expect_err(text);
+            assert_eq!(fault.0.errors[0].pointer, pointer, "{text}: {}", fault.0.detail);
+            assert_eq!((fault.0.status, fault.0.code.as_str()), (422, "invalid"));
+        }
+    }
+}

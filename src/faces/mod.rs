@@ -1,0 +1,4 @@
+//! Wing 4: faces. They decode, call `till` or the ledger's reads, and encode.
+
+pub mod console;
+pub mod lan;

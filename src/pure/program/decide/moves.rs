@@ -1,0 +1,77 @@
+//! Transfers, merges, opening figures and coupons.
+
+use super::{Act, Ask, CouponAct, Judge, Verdict};
+use crate::pure::domain::entry::{Carried, Counters, CouponStep, Direction, Moved};
+use crate::pure::domain::{CouponId, NewEntry, Posting, Refusal, RefusalCode};
+use crate::pure::program::card::CardFacts;
+use crate::pure::program::standing::{CouponStage, Standing};
+
+/// Balance and rewards move to another card of the programme: one posting on each.
+pub(super) fn transfer(ask: &Ask, to: &CardFacts) -> Result<Verdict, Refusal> {
+    moved(ask, to, carried(ask.standing, Counters::default(), false), Posting::Transfer)
+}
+
+/// Everything moves: holdings and totals.
+pub(super) fn merge(ask: &Ask, into: &CardFacts) -> Result<Verdict, Refusal> {
+    moved(ask, into, carried(ask.standing, ask.standing.counters, ask.standing.first_earned), Posting::Merge)
+}
+
+fn carried(standing: &Standing, counters: Counters, first_earned: bool) -> Carried {
+    Carried {
+        lots: standing.lots.clone(),
+        owed: standing.owed,
+        pending: standing.pending.clone(),
+        rewards: standing.rewards.clone(),
+        debt: standing.debt,
+        overdraft: standing.overdraft,
+        counters,
+        first_earned,
+    }
+}
+
+fn moved(ask: &Ask, to: &CardFacts, carried: Carried, posting: fn(Moved) -> Posting) -> Result<Verdict, Refusal> {
+    let mut judge = Judge::gate(ask, Act::Correct);
+    judge.refuse_if(to.deleted, RefusalCode::CardDeleted);
+    judge.refuse_if(to.blocked, RefusalCode::CardBlocked);
+    judge.refuse_if(to.expired(ask.at, ask.trust) && !ask.manages(), RefusalCode::CardExpired);
+    judge.done(|| {
+        let side = |direction, other| posting(Moved { direction, other, carried: carried.clone() });
+        let out = ask.entry(side(Direction::Out, to.serial));
+        let into = NewEntry { card: to.serial, ..ask.entry(side(Direction::In, ask.card.serial)) };
+        Verdict { entries: vec![out, into], ..Verdict::default() }
+    })
+}
+
+/// Figures brought along from another system; a manager's act.
+pub(super) fn opening(ask: &Ask, carried: &Carried) -> Result<Verdict, Refusal> {
+    let mut judge = Judge::gate(ask, Act::Give);
+    judge.refuse_if(!ask.manages(), RefusalCode::NeedsManager);
+    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried.clone()))], ..Verdict::default() })
+}
+
+/// A step in the life of a coupon: given, taken, used, withdrawn. Past its day it is `reward_expired`, once used or
+/// withdrawn `no_reward`.
+pub(super) fn coupon(ask: &Ask, coupon: CouponId, act: &CouponAct) -> Result<Verdict, Refusal> {
+    let (gate, step) = match act {
+        CouponAct::Assign(terms) => (Act::Give, CouponStep::Assigned(terms.clone())),
+        CouponAct::Claim => (Act::Use, CouponStep::Claimed),
+        CouponAct::Use => (Act::Use, CouponStep::Used),
+        CouponAct::Withdraw => (Act::Correct, CouponStep::Voided),
+    };
+    let mut judge = Judge::gate(ask, gate);
+    let state = ask.standing.coupons.iter().find(|state| state.id == coupon);
+    if let Some(state) = state {
+        let ended = state.terms.valid_until_ms.is_some_and(|ends_ms| ask.at.ms >= ends_ms)
+            && ask.trust == crate::pure::domain::ClockTrust::Trusted;
+        judge.refuse_if(gate == Act::Use && ended, Refusal::new(RefusalCode::RewardExpired).max(0));
+        let open = match step {
+            CouponStep::Assigned(_) => false,
+            CouponStep::Claimed => state.stage == CouponStage::Assigned,
+            CouponStep::Used | CouponStep::Voided => {
+                matches!(state.stage, CouponStage::Assigned | CouponStage::Claimed)
+            }
+        };
+        judge.refuse_if(!open, Refusal::new(RefusalCode::NoReward).max(0));
+    }
+    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Coupon { coupon, step })], ..Verdict::default() })
+}

@@ -1,0 +1,148 @@
+//! Voids: the window, the till, what stands against them, and that they restore exactly.
+
+use super::shop::*;
+use crate::pure::domain::entry::{Counters, RemoveReason};
+use crate::pure::domain::*;
+use crate::pure::program::*;
+
+fn refused(shop: &mut Shop, card: Serial, event: EventId) -> RefusalCode {
+    shop.void(card, event).unwrap_err().code
+}
+
+#[test]
+fn a_till_takes_back_what_it_posted_for_ten_minutes_and_a_manager_at_any_time() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    let sold = shop.sale(card, "t-1", 2500, None).expect("a sale").event;
+    shop.actor.till = Some(till("till-2"));
+    assert_eq!(refused(&mut shop, card, sold), RefusalCode::NeedsManager, "another till");
+    shop.actor = cashier();
+    shop.at.ms += 600_001;
+    assert_eq!(refused(&mut shop, card, sold), RefusalCode::VoidWindowPassed);
+    shop.at.ms -= 1;
+    shop.void(card, sold).expect("600 s are within");
+    shop.is(card, "B 0 E 0 V 0 O 0 T 0 LTV 0 Q 0");
+    assert_eq!(refused(&mut shop, card, sold), RefusalCode::AlreadyVoided);
+    assert_eq!(shop.refund(card, "t-1", None).unwrap_err().code, RefusalCode::AlreadyVoided);
+    let again = shop.sale(card, "t-2", 2500, None).expect("a sale").event;
+    shop.now("2027-01-01T10:00");
+    shop.actor = manager();
+    shop.void(card, again).expect("a manager, at any time");
+}
+
+#[test]
+fn a_used_reward_stands_against_the_void_of_what_unlocked_it() {
+    let mut shop = Shop::new(reference::cafe10());
+    let card = shop.card();
+    shop.opening(card, stamps_before(9, Counters::default()));
+    let tenth = shop.tap(card).expect("unlocks").event;
+    shop.redeem(card, 1).expect("used");
+    assert_eq!(refused(&mut shop, card, tenth), RefusalCode::DependentRedeemed);
+    // One removed as a correction was not used.
+    shop.now("2026-05-05T10:00");
+    shop.stamps(card, 4).expect("four");
+    shop.now("2026-05-06T10:00");
+    shop.stamps(card, 4).expect("eight");
+    shop.now("2026-05-07T10:00");
+    let unlocks = shop.stamps(card, 2).expect("ten").event;
+    let why = RemoveReason::Correction;
+    shop.act(card, &Command::RewardRemove { count: 1, amount_minor: 0, why }).expect("a correction");
+    shop.void(card, unlocks).expect("nothing was used");
+    shop.is(card, "B 8 RA 0 RR 1 RE 1");
+}
+
+#[test]
+fn rewards_are_used_earliest_first_so_a_later_unlock_can_be_voided() {
+    let mut shop = Shop::new(reference::cafe10());
+    let card = shop.card();
+    shop.opening(card, stamps_before(10, Counters::default()));
+    shop.later_s(3600);
+    shop.actor = manager();
+    let second = shop.adjust(card, 10, None).expect("unlocks another").event;
+    shop.is(card, "RA 2");
+    shop.redeem(card, 1).expect("the older is used");
+    shop.void(card, second).expect("its own reward was not");
+    shop.is(card, "RA 0 RR 1 B 0");
+}
+
+#[test]
+fn what_came_later_must_keep_its_cover() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    let first = shop.sale(card, "t-1", 10_000, None).expect("100 points").event;
+    shop.sale(card, "t-2", 2000, Some(Redeem::Value(100))).expect("redeems them");
+    shop.sale(card, "t-3", 30_000, None).expect("300 more");
+    shop.is(card, "B 315");
+    assert_eq!(refused(&mut shop, card, first), RefusalCode::DependentRedeemed, "the redemption lacks cover then");
+    let third = shop.cards[&card].history.last().expect("the third").event;
+    shop.adjust(card, -20, None).expect("a minus");
+    assert_eq!(refused(&mut shop, card, third), RefusalCode::DependentRedeemed, "the balance would fall below 0");
+    let mut spend = Shop::new(reference::spend10());
+    let card = spend.card();
+    let bought = spend.purchase(card, 2000).expect("20.00").event;
+    spend.subtract(card, 1500, None).expect("without naming it");
+    assert_eq!(refused(&mut spend, card, bought), RefusalCode::DependentRedeemed, "the total would fall below 0");
+}
+
+#[test]
+fn a_refund_stands_against_the_void_until_it_is_voided_itself() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    let sold = shop.sale(card, "t-1", 10_000, None).expect("100 points").event;
+    let back = shop.refund(card, "t-1", Some(3000)).expect("a part").event;
+    assert_eq!(refused(&mut shop, card, sold), RefusalCode::RefundExceeds);
+    shop.void(card, back).expect("the refund");
+    shop.is(card, "B 100 T 10000 Q 100");
+    shop.void(card, sold).expect("and the sale");
+    shop.is(card, "B 0 T 0 Q 0 V 0");
+}
+
+#[test]
+fn later_awards_keep_their_number_and_later_unlocks_are_derived_anew() {
+    let mut shop = Shop::new(reference::spend10());
+    let card = shop.card();
+    let first = shop.purchase(card, 500).expect("5.00").event;
+    shop.purchase(card, 500).expect("the step is full: one stamp");
+    shop.purchase(card, 7000).expect("seven stamps, a reward");
+    shop.is(card, "B 0 RA 1 E 8 T 8000");
+    shop.void(card, first).expect("the first 5.00");
+    shop.is(card, "B 0 RA 1 E 8 T 7500");
+    let last = shop.cards[&card].history.iter().rfind(|fact| matches!(fact.entry.posting, Posting::Award(_)));
+    let last = last.expect("the last purchase").event;
+    shop.void(card, last).expect("its reward is unused");
+    shop.is(card, "B 1 RA 0 RE 0 E 1 T 500");
+}
+
+#[test]
+fn jobs_run_again_after_a_void() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    shop.sale(card, "t-1", 10_000, None).expect("100 points");
+    shop.now("2027-05-04T12:00");
+    shop.actor = manager();
+    let minus = shop.adjust(card, -60, None).expect("takes of the lot").event;
+    shop.now("2027-05-05T00:00");
+    shop.jobs();
+    shop.is(card, "B 0 X 40 R 60");
+    shop.void(card, minus).expect("the minus");
+    shop.is(card, "B 0 X 100 R 0");
+    shop.jobs();
+    shop.is(card, "B 0 X 100 R 0");
+}
+
+#[test]
+fn voids_and_jobs_cannot_be_voided_and_what_is_not_there_is_malformed() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    let sold = shop.sale(card, "t-1", 10_000, None).expect("100 points").event;
+    let void = shop.void(card, sold).expect("voided").event;
+    shop.sale(card, "t-2", 10_000, None).expect("100 points");
+    shop.now("2028-01-01T00:00");
+    shop.jobs();
+    let job = shop.cards[&card].history.last().expect("the expiry").event;
+    for event in [void, job, EventId(uuid::Uuid::max())] {
+        let command = Command::Void { of: Target::Event(event), elsewhere: Vec::new() };
+        let told = shop.ask(card, None, None, |ask| check(ask, &command));
+        assert_eq!(told.unwrap_err().pointer, "/of");
+    }
+}

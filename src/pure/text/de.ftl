@@ -1,0 +1,96 @@
+### Deutsch. Zeilen (alles außer `-advice` und `vas-`) haben mit gewöhnlichen Werten höchstens 60 Zeichen.
+
+# Dauern, ganze Einheiten.
+duration-s = { $count } s
+duration-min = { $count } min
+duration-h = { $count } h
+duration-days = { $count ->
+    [one] { $count } Tag
+   *[other] { $count } Tage
+}
+
+# Mengen in der Einheit eines Programms. $count wählt die Form, $shown wird gelesen.
+amount-stamps = { $count ->
+    [one] { $shown } Stempel
+   *[other] { $shown } Stempel
+}
+amount-points = { $count ->
+    [one] { $shown } Punkt
+   *[other] { $shown } Punkte
+}
+
+# Was ein Tap bewirkt hat.
+outcome-plain = { $amount }.
+outcome-to-go = { $amount }, noch { $to_next }
+outcome-ready = { $amount }. { $reward } bereit.
+outcome-ready-several = { $amount }. { $ready } × { $reward } bereit.
+outcome-reward-unnamed = Prämie
+outcome-already-counted = schon gezählt { $at }
+
+# Ablehnungen (DESIGN.md, Abschnitt 7), mit Zahlen, wo es `-figure` gibt und die Ablehnung sie trägt.
+refusal-unknown_token = Diese Karte ist hier nicht bekannt.
+refusal-replayed = Dieser Tap wurde schon benutzt. Bitte neu auflegen.
+refusal-stale_token = Der Pass zeigt eine falsche Zeit. Barcode scannen.
+refusal-several_cards = Mehrere Karten haben diese Nummer. Eine wählen.
+refusal-card_deleted = Diese Karte wurde gelöscht.
+refusal-card_blocked = Diese Karte ist gesperrt.
+refusal-card_expired = Diese Karte ist abgelaufen.
+refusal-programme_paused = Das Programm ruht gerade.
+refusal-foreign_ledger = Ein anderes System führt dieses Guthaben.
+refusal-grade_too_low = Reicht als Nachweis nicht. Bitte den Pass am Handy.
+refusal-too_soon = Zu kurz nach dem letzten Mal.
+refusal-too_soon-figure = Zu früh. Wieder in { $wait }.
+refusal-daily_limit = Das Tageslimit ist erreicht.
+refusal-daily_limit-figure = { $allowed ->
+    [0] Das Tageslimit ist erreicht.
+   *[other] Über dem Tageslimit. Heute noch höchstens { $allowed }.
+}
+refusal-per_transaction_limit = Mehr, als ein Einkauf geben darf.
+refusal-per_transaction_limit-figure = { $allowed ->
+    [0] Mehr, als ein Einkauf geben darf.
+   *[other] Mehr, als ein Einkauf geben darf. Höchstens { $allowed }.
+}
+refusal-amount_mismatch = Die Beträge stimmen nicht überein.
+refusal-txn_reuse = Diese Belegnummer gehört zu einem anderen Verkauf.
+refusal-reward_expired = Die Prämie ist verfallen.
+refusal-no_reward = Noch keine Prämie bereit.
+refusal-insufficient_balance = Das Guthaben reicht nicht.
+refusal-insufficient_balance-figure = Das Guthaben reicht nicht. Höchstens { $max }.
+refusal-redeem_cap = Mehr, als dieser Bon zulässt.
+refusal-redeem_cap-figure = Mehr, als dieser Bon zulässt. Höchstens { $max }.
+refusal-refund_exceeds = Mehr, als noch zu erstatten ist.
+refusal-refund_exceeds-figure = Mehr, als noch zu erstatten ist. Höchstens { $max }.
+refusal-offline_redeem = Ohne Verbindung zur Zentrale nicht einlösbar.
+refusal-dependent_redeemed = Was es eingebracht hat, ist schon eingelöst.
+refusal-void_window_passed = Zu spät für ein Storno an dieser Kasse.
+refusal-already_voided = Schon storniert.
+refusal-needs_manager = Das muss die Leitung freigeben.
+
+# Ein Pass, dessen Uhr außerhalb des Fensters liegt, während unserer zu trauen ist (apple-vas.md, Abschnitt 9).
+stale-phone-ahead = Handy-Uhr geht { $wait } vor. Barcode scannen.
+stale-phone-behind = Handy-Uhr geht { $wait } nach. Barcode scannen.
+
+# Taps ohne Karte: eine Zeile für den Bildschirm, und was das Personal tun kann.
+tap-no_pass = Kein Pass von uns auf diesem Handy.
+tap-no_pass-advice = Kein Pass von uns auf diesem Handy. Den Gast bitten, den Pass in Wallet zu öffnen oder hinzuzufügen, oder den Barcode auf dem Pass scannen.
+tap-unlock_phone = Bitte am Handy bestätigen und neu auflegen.
+tap-unlock_phone-advice = Den Gast bitten, mit Face ID, Touch ID oder Code zu bestätigen und das Handy neu aufzulegen, oder den Barcode auf dem Pass scannen.
+tap-choose_pass = Bitte den Pass wählen und neu auflegen.
+tap-choose_pass-advice = Den Gast bitten, den Pass auf dem Bildschirm zu wählen und das Handy neu aufzulegen, oder den Barcode auf dem Pass scannen.
+tap-hold_still = Das Handy etwas länger auflegen.
+tap-hold_still-advice = Das Handy war zu früh weg. Etwas länger auflegen, oder den Barcode auf dem Pass scannen.
+tap-foreign_key = Dieser Pass gehört nicht zu diesem Laden.
+tap-foreign_key-advice = Der Pass wurde mit einem Schlüssel ausgestellt, den dieser Laden nicht hat. Den Barcode auf dem Pass scannen und der Leitung Bescheid geben.
+tap-clock_suspect = Die Uhr der Kasse ist nicht gestellt. Barcode scannen.
+tap-clock_suspect-advice = Der Uhr dieser Kasse ist gerade nicht zu trauen, deshalb werden Handys nicht angenommen. Den Barcode auf dem Pass scannen und die Netzzeit prüfen.
+tap-chip_error = Nicht verstanden. Nochmal, oder Barcode scannen.
+tap-chip_error-advice = Handy und Leser haben sich nicht verstanden. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
+
+# Statuswörter von Apple VAS für das Personal (apple-vas.md, Abschnitt 7).
+vas-reader-error = Fehler am Leser. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
+vas-no-vas = Dieses Gerät bietet keinen Pass über Funk. Den Barcode auf dem Pass scannen.
+vas-try-again = Nochmal versuchen, oder den Barcode auf dem Pass scannen.
+
+# Statuswörter von Google Smart Tap für das Personal (google-smart-tap.md, Abschnitt 10); die übrigen teilen die Sätze oben.
+smart-unlock = Den Gast bitten, das Handy zu entsperren und neu aufzulegen, oder den Barcode auf dem Pass scannen.
+smart-see-phone = Den Gast bitten, auf dem Handy zu tun, was es verlangt, und es neu aufzulegen, oder den Barcode auf dem Pass scannen.

@@ -1,0 +1,96 @@
+### English. Lines (everything but `-advice` and `vas-`) have at most 60 characters when filled with ordinary values.
+
+# Durations, whole units.
+duration-s = { $count } s
+duration-min = { $count } min
+duration-h = { $count } h
+duration-days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}
+
+# Amounts of a programme's unit. $count chooses the form, $shown is what is read.
+amount-stamps = { $count ->
+    [one] { $shown } stamp
+   *[other] { $shown } stamps
+}
+amount-points = { $count ->
+    [one] { $shown } point
+   *[other] { $shown } points
+}
+
+# What a tap did.
+outcome-plain = { $amount }.
+outcome-to-go = { $amount }, { $to_next } to go
+outcome-ready = { $amount }. { $reward } ready.
+outcome-ready-several = { $amount }. { $ready } × { $reward } ready.
+outcome-reward-unnamed = Reward
+outcome-already-counted = already counted { $at }
+
+# Refusals (DESIGN.md section 7), with figures where `-figure` exists and the refusal carries them.
+refusal-unknown_token = This card is not known here.
+refusal-replayed = This tap was used before. Hold the phone again.
+refusal-stale_token = The pass shows the wrong time. Scan the barcode.
+refusal-several_cards = Several cards have this number. Choose one.
+refusal-card_deleted = This card was deleted.
+refusal-card_blocked = This card is blocked.
+refusal-card_expired = This card has expired.
+refusal-programme_paused = The programme is paused.
+refusal-foreign_ledger = Another system keeps this balance.
+refusal-grade_too_low = Not enough proof. Ask for the pass on the phone.
+refusal-too_soon = Too soon after the last one.
+refusal-too_soon-figure = Too soon. Again in { $wait }.
+refusal-daily_limit = The day's limit is reached.
+refusal-daily_limit-figure = { $allowed ->
+    [0] The day's limit is reached.
+   *[other] Over the day's limit. At most { $allowed } more today.
+}
+refusal-per_transaction_limit = More than one purchase may give.
+refusal-per_transaction_limit-figure = { $allowed ->
+    [0] More than one purchase may give.
+   *[other] More than one purchase may give. At most { $allowed }.
+}
+refusal-amount_mismatch = The amounts do not agree.
+refusal-txn_reuse = This receipt number was used for another sale.
+refusal-reward_expired = The reward has expired.
+refusal-no_reward = No reward is ready yet.
+refusal-insufficient_balance = The balance is too low.
+refusal-insufficient_balance-figure = The balance is too low. At most { $max }.
+refusal-redeem_cap = More than this bill may take.
+refusal-redeem_cap-figure = More than this bill may take. At most { $max }.
+refusal-refund_exceeds = More than is left to refund.
+refusal-refund_exceeds-figure = More than is left to refund. At most { $max }.
+refusal-offline_redeem = Not redeemable while head office is unreachable.
+refusal-dependent_redeemed = What it earned is already redeemed.
+refusal-void_window_passed = Too late to void at this till.
+refusal-already_voided = Already voided.
+refusal-needs_manager = A manager has to approve this.
+
+# A pass whose clock lies outside the window, ours being trusted (apple-vas.md section 9).
+stale-phone-ahead = Phone's clock is { $wait } fast. Scan the barcode.
+stale-phone-behind = Phone's clock is { $wait } slow. Scan the barcode.
+
+# Taps that read no card: a line for the screen, and what the staff can do.
+tap-no_pass = No pass of ours on this phone.
+tap-no_pass-advice = No pass of ours on this phone. Ask the customer to open the pass in Wallet or to add it, or scan the barcode on the pass.
+tap-unlock_phone = Please confirm on the phone and hold it again.
+tap-unlock_phone-advice = Ask the customer to confirm with Face ID, Touch ID or code and to hold the phone again, or scan the barcode on the pass.
+tap-choose_pass = Please choose the pass and hold the phone again.
+tap-choose_pass-advice = Ask the customer to choose the pass on the screen and to hold the phone again, or scan the barcode on the pass.
+tap-hold_still = Hold the phone a little longer.
+tap-hold_still-advice = The phone left too early. Hold it a little longer, or scan the barcode on the pass.
+tap-foreign_key = This pass was not issued for this shop.
+tap-foreign_key-advice = The pass was issued with a key that this shop does not have. Scan the barcode on the pass and tell the owner.
+tap-clock_suspect = The till's clock is not set. Scan the barcode.
+tap-clock_suspect-advice = The clock of this till cannot be trusted at the moment, so phones are not accepted. Scan the barcode on the pass and check the network time.
+tap-chip_error = Not understood. Try again or scan the barcode.
+tap-chip_error-advice = The phone and the reader did not understand each other. Try again, or scan the barcode on the pass.
+
+# Status words of Apple VAS for the staff (apple-vas.md section 7).
+vas-reader-error = Reader error. Try again, or scan the barcode on the pass.
+vas-no-vas = This device offers no pass over the air. Scan the barcode on the pass.
+vas-try-again = Try again, or scan the barcode on the pass.
+
+# Status words of Google Smart Tap for the staff (google-smart-tap.md section 10); the others share the sentences above.
+smart-unlock = Ask the customer to unlock the phone and to hold it again, or scan the barcode on the pass.
+smart-see-phone = Ask the customer to look at the phone, to do what it asks and to hold it again, or scan the barcode on the pass.

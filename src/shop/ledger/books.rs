@@ -1,0 +1,322 @@
+//! Cards, their credentials and their events: the rows that postings move and read.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::error::LedgerError;
+use super::read::Reads;
+use super::txn::{Sql, Txn, serial_column, uuid_column};
+use crate::pure::domain::{
+    CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Now, ProgrammeName, Serial, VisitId,
+};
+use crate::pure::wire::event::{event_facts, event_read};
+
+/// A card as the ledger keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CardRow {
+    /// Its serial.
+    pub serial: Serial,
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// In which programme.
+    pub programme: ProgrammeName,
+    /// When it was issued, milliseconds since 1970-01-01 UTC.
+    pub issued_ms: i64,
+    /// Deleted for good.
+    pub deleted: bool,
+    /// Blocked for now.
+    pub blocked: bool,
+    /// The last local day on which it is valid.
+    pub expires_on: Option<Date>,
+    /// The unguessable part of the customer's links.
+    pub link: [u8; 16],
+    /// The standing after the last posting, as `wire` writes it; empty for a card without postings.
+    pub standing: Vec<u8>,
+    /// Counts every change of the card; the ETag.
+    pub revision: i64,
+}
+
+/// One medium of a card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CredentialRow {
+    /// The LC1 credential id (12 bytes) or the keyed hash of a chip (32 bytes).
+    pub id: Vec<u8>,
+    /// The card that it names.
+    pub card: Serial,
+    /// The only medium by which it is taken.
+    pub medium: Medium,
+    /// The LC1 key that mints its text, where it has one.
+    pub kid: Option<u8>,
+    /// When it was made, milliseconds since 1970-01-01 UTC.
+    pub created_ms: i64,
+    /// No longer taken.
+    pub revoked: bool,
+}
+
+impl CredentialRow {
+    /// The LC1 credential id, where this is one.
+    pub fn lc1_id(&self) -> Option<CredentialId> {
+        self.id.as_slice().try_into().ok().map(CredentialId)
+    }
+}
+
+/// An event with its place, as read back.
+#[derive(Clone, Debug)]
+pub struct PostedEvent {
+    /// Its row.
+    pub position: i64,
+    /// The event.
+    pub event: Event,
+    /// The free text that belongs to it, if it was not erased.
+    pub text: Option<String>,
+}
+
+const CARD_COLUMNS: &str =
+    "serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision";
+
+fn card_row(row: &Row<'_>) -> rusqlite::Result<CardRow> {
+    let programme: String = row.get(2)?;
+    let expires_on: Option<String> = row.get(6)?;
+    Ok(CardRow {
+        serial: serial_column(row, 0)?,
+        customer: CustomerId(uuid_column(row, 1)?),
+        programme: ProgrammeName::new(&programme).map_err(|_| wrong(row, 2))?,
+        issued_ms: row.get(3)?,
+        deleted: row.get(4)?,
+        blocked: row.get(5)?,
+        expires_on: expires_on.map(|text| text.parse().map_err(|_| wrong(row, 6))).transpose()?,
+        link: row.get(7)?,
+        standing: row.get(8)?,
+        revision: row.get(9)?,
+    })
+}
+
+/// A column that holds what its type does not allow.
+fn wrong(row: &Row<'_>, index: usize) -> rusqlite::Error {
+    let name = row.as_ref().column_name(index).unwrap_or("?").to_owned();
+    rusqlite::Error::InvalidColumnType(index, name, rusqlite::types::Type::Text)
+}
+
+impl Reads<'_> {
+    /// The card of that serial.
+    pub fn card_fetch(&self, serial: Serial) -> Result<Option<CardRow>, LedgerError> {
+        let mut statement = self.prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE serial = ?1"))?;
+        Ok(statement.query_row([Sql(serial)], card_row).optional()?)
+    }
+
+    /// The cards of a customer, oldest first.
+    pub fn cards_of_customer(&self, customer: CustomerId) -> Result<Vec<CardRow>, LedgerError> {
+        let mut statement = self
+            .prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE customer = ?1 ORDER BY issued_ms, serial"))?;
+        let rows = statement.query_map([customer.0.as_bytes()], card_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// All serials from `after` on, rising, at most `limit`: the way through every card.
+    pub fn serials_after(&self, after: Option<Serial>, limit: usize) -> Result<Vec<Serial>, LedgerError> {
+        let mut statement = self.prepare("SELECT serial FROM card WHERE serial > ?1 ORDER BY serial LIMIT ?2")?;
+        let after = after.map_or(-1, |serial| serial.bits() as i64);
+        let rows = statement.query_map(params![after, limit as i64], |row| serial_column(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The credential of that id, live or revoked.
+    pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
+        let mut statement = self
+            .prepare("SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1")?;
+        Ok(statement.query_row([id], credential_row).optional()?)
+    }
+
+    /// The credentials of a card, oldest first.
+    pub fn credentials_of_card(&self, serial: Serial) -> Result<Vec<CredentialRow>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE card = ?1
+             ORDER BY created_ms, medium, id",
+        )?;
+        let rows = statement.query_map([Sql(serial)], credential_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every fact of a card, in the order of the chain.
+    pub fn card_facts(&self, serial: Serial) -> Result<Vec<Fact>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT body FROM event WHERE position IN (SELECT position FROM entry WHERE card = ?1) ORDER BY position",
+        )?;
+        let mut rows = statement.query([Sql(serial)])?;
+        let mut facts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let event = event_read(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            let zone = zone_of(&event);
+            facts.extend(event_facts(&event, &zone).into_iter().filter(|fact| fact.entry.card == serial));
+        }
+        Ok(facts)
+    }
+
+    /// The events of a card (its own and those that moved it), newest first, below row `before`, at most `limit`.
+    pub fn card_events(&self, serial: Serial, before: i64, limit: usize) -> Result<Vec<PostedEvent>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+             WHERE e.position < ?2 AND (e.card = ?1 OR e.position IN (SELECT position FROM entry WHERE card = ?1))
+             ORDER BY e.position DESC LIMIT ?3",
+        )?;
+        let mut rows = statement.query(params![Sql(serial), before, limit as i64])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            events.push(posted_event(row)?);
+        }
+        Ok(events)
+    }
+
+    /// The event that posted an entry.
+    pub fn event_of_entry(&self, entry: EntryId) -> Result<Option<PostedEvent>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+             WHERE e.position = (SELECT position FROM entry WHERE entry_id = ?1)",
+        )?;
+        let mut rows = statement.query([entry.0.as_bytes()])?;
+        rows.next()?.map(posted_event).transpose()
+    }
+
+    /// The event of that id.
+    pub fn event_fetch(&self, id: EventId) -> Result<Option<PostedEvent>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+             WHERE e.event_id = ?1",
+        )?;
+        let mut rows = statement.query([id.0.as_bytes()])?;
+        rows.next()?.map(posted_event).transpose()
+    }
+
+    /// How often a card was tapped and scanned, refused ones too.
+    pub fn shown_counts(&self, serial: Serial) -> Result<(i64, i64), LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT coalesce(sum(kind = 'tap'), 0), coalesce(sum(kind = 'scan'), 0) FROM event WHERE card = ?1",
+        )?;
+        Ok(statement.query_row([Sql(serial)], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Whether a card has that visit.
+    pub fn visit_known(&self, serial: Serial, visit: VisitId) -> Result<bool, LedgerError> {
+        let mut statement = self.prepare("SELECT 1 FROM event WHERE card = ?1 AND visit = ?2 LIMIT 1")?;
+        Ok(statement.exists(params![Sql(serial), visit.0.as_bytes()])?)
+    }
+
+    /// The first customers, in the order in which they joined.
+    pub fn customers_first(&self, limit: usize) -> Result<Vec<CustomerId>, LedgerError> {
+        let mut statement = self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
+        let rows = statement.query_map([limit as i64], |row| Ok(CustomerId(uuid_column(row, 0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many cards, customers and events there are.
+    pub fn counts(&self) -> Result<(i64, i64, i64), LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT (SELECT count(*) FROM card), (SELECT count(*) FROM customer),
+                    (SELECT coalesce(max(position), 0) FROM event)",
+        )?;
+        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+    }
+
+    /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
+    pub fn newest_ms(&self) -> Result<Option<i64>, LedgerError> {
+        let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position DESC LIMIT 1")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
+    }
+}
+
+fn posted_event(row: &Row<'_>) -> Result<PostedEvent, LedgerError> {
+    let event = event_read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    Ok(PostedEvent { position: row.get(0)?, event, text: row.get(2)? })
+}
+
+/// The zone in which an event counts its days. A name that this machine does not know counts as UTC: the fold goes on.
+pub(super) fn zone_of(event: &Event) -> TimeZone {
+    TimeZone::get(&event.zone).unwrap_or(TimeZone::UTC)
+}
+
+fn credential_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
+    let medium: String = row.get(2)?;
+    Ok(CredentialRow {
+        id: row.get(0)?,
+        card: serial_column(row, 1)?,
+        medium: Medium::from_name(&medium).ok_or_else(|| wrong(row, 2))?,
+        kid: row.get(3)?,
+        created_ms: row.get(4)?,
+        revoked: row.get(5)?,
+    })
+}
+
+impl Txn<'_> {
+    /// Stores a new card.
+    pub fn card_insert(&mut self, card: &CardRow) -> Result<(), LedgerError> {
+        self.execute(
+            "INSERT INTO card (serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                Sql(card.serial),
+                card.customer.0.as_bytes(),
+                card.programme.as_str(),
+                card.issued_ms,
+                card.deleted,
+                card.blocked,
+                card.expires_on.map(|date| date.to_string()),
+                card.link.as_slice(),
+                card.standing,
+                card.revision
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Stores a card's new standing; answers its new revision.
+    pub fn card_standing_store(&mut self, serial: Serial, standing: &[u8]) -> Result<i64, LedgerError> {
+        self.query_one(
+            "UPDATE card SET standing = ?2, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            params![Sql(serial), standing],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
+    }
+
+    /// Stores a card's block, date and status; answers its new revision.
+    pub fn card_state_store(
+        &mut self,
+        serial: Serial,
+        deleted: bool,
+        blocked: bool,
+        expires_on: Option<Date>,
+    ) -> Result<i64, LedgerError> {
+        self.query_one(
+            "UPDATE card SET deleted = ?2, blocked = ?3, expires_on = ?4, revision = revision + 1 WHERE serial = ?1
+             RETURNING revision",
+            params![Sql(serial), deleted, blocked, expires_on.map(|date| date.to_string())],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
+    }
+
+    /// Binds a credential to a card.
+    pub fn credential_insert(&mut self, credential: &CredentialRow) -> Result<(), LedgerError> {
+        self.execute(
+            "INSERT INTO credential (id, card, medium, kid, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                credential.id,
+                Sql(credential.card),
+                credential.medium.name(),
+                credential.kid,
+                credential.created_ms
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Revokes a credential; answers whether it was live.
+    pub fn credential_revoke(&mut self, id: &[u8], now: &Now) -> Result<bool, LedgerError> {
+        let changed = self.execute(
+            "UPDATE credential SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL",
+            params![id, now.wall_ms],
+        )?;
+        Ok(changed == 1)
+    }
+}

@@ -1,0 +1,157 @@
+//! The ledger: the one place with SQLite.
+//!
+//! One writer thread owns the only writing connection (WAL, `synchronous=FULL`); it takes every waiting piece of work
+//! into one transaction, each in a savepoint of its own, commits, and only then answers ([`Ledger::write`]). Readers use
+//! read-only connections beside it ([`Ledger::read`]), each call on a snapshot. Both block: call them from a blocking
+//! thread, or await [`Ledger::write`]'s receiver.
+//!
+//! **Invariants:** an answer, a light or a live event leaves only after the commit · events and entries are append-only
+//! (triggers refuse anything else) · each event names the hash of the one before · standing, outbox row and idempotency
+//! row commit together with the entry.
+
+mod books;
+mod error;
+mod migrate;
+mod people;
+mod programmes;
+mod read;
+mod requests;
+mod txn;
+mod verify;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{broadcast, oneshot};
+
+pub use books::{CardRow, CredentialRow, PostedEvent};
+pub use error::{LedgerError, WriteError};
+pub use people::{Person, PersonRow, StaffRow, TokenRow};
+pub use programmes::ProgrammeVersionRow;
+pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use read::{ReadOnly, Reads};
+pub use txn::{Appended, Txn, TxnContext};
+pub use verify::{ChainReport, ChainFault};
+
+/// How many live events a slow listener may lag before it must resume from the table.
+const LIVE_BACKLOG: usize = 1024;
+
+/// An open ledger: cheap to clone, closed when the last clone goes.
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: writer::WriterHandle,
+    readers: read::ReaderPool,
+    live: broadcast::Sender<LiveRow>,
+    _lock: File,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path`, makes it where none is, and brings its schema forward (a backup is written beside it
+    /// first). `now_ms` dates the backup and a new ledger.
+    ///
+    /// # Errors
+    /// Another process holds it; the folder cannot be written; the file is no ledger, of a later schema, or damaged.
+    /// Each error names the remedy, and the file is left as it was.
+    pub fn open(path: &Path, now_ms: i64) -> Result<Self, LedgerError> {
+        let lock = lock_take(path)?;
+        let connection = connection_open(path)?;
+        migrate::bring_forward(&connection, path, now_ms)?;
+        let (live, _) = broadcast::channel(LIVE_BACKLOG);
+        let writer = writer::start(connection, path.to_owned(), live.clone())?;
+        let readers = read::ReaderPool::new(path)?;
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer, readers, live, _lock: lock }) })
+    }
+
+    /// Hands `work` to the writer thread. It runs in a savepoint inside the writer's next transaction; what it returns
+    /// is sent after the commit. `Err` from `work` undoes what it wrote, alone.
+    ///
+    /// The receiver yields [`WriteError::Storage`] when the commit failed: then nothing of it was booked.
+    pub fn write<T, E, F>(&self, work: F) -> oneshot::Receiver<Result<T, WriteError<E>>>
+    where
+        T: Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.inner.writer.submit(work)
+    }
+
+    /// [`Ledger::write`] for threads that may block: waits for the commit.
+    pub fn write_wait<T, E, F>(&self, work: F) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.write(work).blocking_recv().unwrap_or(Err(WriteError::Storage(LedgerError::Stopped)))
+    }
+
+    /// Runs `look` on a read-only snapshot. Blocks while all readers are busy.
+    pub fn read<T>(&self, look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        self.inner.readers.with(look)
+    }
+
+    /// Live events as they are committed from now on.
+    pub fn live(&self) -> broadcast::Receiver<LiveRow> {
+        self.inner.live.subscribe()
+    }
+
+    /// The ledger file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Writes a copy of the whole ledger to `target`, while it is in use.
+    pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
+        self.read(|reads| reads.copy_to(target))
+    }
+}
+
+/// Takes the lock file beside the ledger: one process at a time.
+fn lock_take(path: &Path) -> Result<File, LedgerError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| LedgerError::folder(folder, error))?;
+    let lock_path = path.with_extension("lock");
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|error| LedgerError::folder(folder, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::InUse { path: path.to_owned() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(LedgerError::folder(folder, error)),
+    }
+}
+
+/// Opens the writing connection with the pragmas on which durability rests (SYNC.md C.2).
+fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(|error| LedgerError::open(path, error))?;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA journal_size_limit = -1;
+             PRAGMA wal_autocheckpoint = 0;
+             PRAGMA foreign_keys = ON;
+             PRAGMA trusted_schema = OFF;
+             PRAGMA cache_size = -8192;
+             PRAGMA temp_store = MEMORY;",
+        )
+        .map_err(|error| LedgerError::open(path, error))?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|error| LedgerError::open(path, error))?;
+    connection.set_prepared_statement_cache_capacity(96);
+    Ok(connection)
+}

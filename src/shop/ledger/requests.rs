@@ -1,0 +1,207 @@
+//! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits, live events,
+//! and the outbox.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::error::LedgerError;
+use super::read::Reads;
+use super::txn::{Sql, Txn, uuid_column};
+use crate::pure::domain::{ApiTokenId, BootId, Now, Serial, VisitId};
+
+/// How long first answers are kept: a till may be offline for weeks (DESIGN.md section 5).
+const IDEMPOTENCY_KEPT_MS: i64 = 35 * 24 * 3_600_000;
+
+/// How long used proofs are kept: far beyond the freshness window on both sides.
+const PROOFS_KEPT_MS: i64 = 35 * 24 * 3_600_000;
+
+/// How long live events can be resumed.
+const LIVE_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// Old rows dropped with each new one: more than one, so that a backlog shrinks, and few, so that no commit is slow.
+const PRUNED_AT_ONCE: i64 = 4;
+
+/// A first answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What is known of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Nothing: the request is new.
+    New,
+    /// The same request was answered before.
+    Answered(StoredAnswer),
+    /// The key was used with another body.
+    OtherBody,
+}
+
+/// The last counted visit of a card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastVisit {
+    /// The visit.
+    pub visit: VisitId,
+    /// The start of the machine in which it was.
+    pub boot_id: BootId,
+    /// Time since that start, nanoseconds.
+    pub boot_ns: i64,
+    /// Rule time, milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+    /// The first answer, JSON.
+    pub answer: String,
+}
+
+/// One live event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveRow {
+    /// Rising.
+    pub id: i64,
+    /// Wall clock, milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+    /// `tap.presented`, ….
+    pub name: String,
+    /// The till that it concerns; `None` for all.
+    pub till: Option<String>,
+    /// JSON.
+    pub data: String,
+}
+
+impl Reads<'_> {
+    /// The live events after `id`, oldest first, at most `limit`.
+    pub fn live_after(&self, id: i64, limit: usize) -> Result<Vec<LiveRow>, LedgerError> {
+        let mut statement =
+            self.prepare("SELECT id, at_ms, name, till, data FROM live WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+        let rows = statement.query_map(params![id, limit as i64], |row| {
+            Ok(LiveRow { id: row.get(0)?, at_ms: row.get(1)?, name: row.get(2)?, till: row.get(3)?, data: row.get(4)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The oldest live event that is kept and the newest that there was; (0, 0) before the first.
+    pub fn live_bounds(&self) -> Result<(i64, i64), LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT coalesce((SELECT min(id) FROM live), 0),
+                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'live'), 0)",
+        )?;
+        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// How many rows wait in the outbox.
+    pub fn outbox_waiting(&self) -> Result<i64, LedgerError> {
+        Ok(self.prepare("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?)
+    }
+
+    /// What is known of `key`, as far as this snapshot shows.
+    pub fn answer_fetch(&self, token: ApiTokenId, key: &str, body_hash: &[u8; 32]) -> Result<Stored, LedgerError> {
+        let mut statement =
+            self.prepare("SELECT body_hash, status, answer FROM idempotency WHERE token = ?1 AND key = ?2")?;
+        let known = statement
+            .query_row(params![token.0.as_bytes(), key], |row| {
+                let answer = StoredAnswer { status: row.get(1)?, body: row.get(2)? };
+                Ok((row.get::<_, Vec<u8>>(0)?, answer))
+            })
+            .optional()?;
+        Ok(match known {
+            None => Stored::New,
+            Some((known, answer)) if known == body_hash => Stored::Answered(answer),
+            Some(_) => Stored::OtherBody,
+        })
+    }
+}
+
+impl Txn<'_> {
+    /// Keeps the first answer of a request, in the transaction of what it booked.
+    pub fn answer_store(
+        &mut self,
+        token: ApiTokenId,
+        key: &str,
+        body_hash: &[u8; 32],
+        answer: &StoredAnswer,
+        now: &Now,
+    ) -> Result<(), LedgerError> {
+        self.execute(
+            "INSERT INTO idempotency (token, key, body_hash, status, answer, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![token.0.as_bytes(), key, body_hash, answer.status, answer.body, now.wall_ms],
+        )?;
+        self.execute(
+            "DELETE FROM idempotency WHERE (token, key) IN
+             (SELECT token, key FROM idempotency WHERE made_ms < ?1 ORDER BY made_ms LIMIT ?2)",
+            params![now.wall_ms - IDEMPOTENCY_KEPT_MS, PRUNED_AT_ONCE],
+        )?;
+        Ok(())
+    }
+
+    /// Whether this proof was used before; if not, it is from now on.
+    pub fn proof_use(&mut self, proof: &[u8; 32], now: &Now) -> Result<bool, LedgerError> {
+        let fresh = self.execute(
+            "INSERT INTO used_proof (proof, used_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![proof, now.wall_ms],
+        )? == 1;
+        if fresh {
+            self.execute(
+                "DELETE FROM used_proof WHERE proof IN
+                 (SELECT proof FROM used_proof WHERE used_ms < ?1 ORDER BY used_ms LIMIT ?2)",
+                params![now.wall_ms - PROOFS_KEPT_MS, PRUNED_AT_ONCE],
+            )?;
+        }
+        Ok(!fresh)
+    }
+
+    /// The last counted visit of a card.
+    pub fn visit_fetch(&mut self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
+        self.query_one(
+            "SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1",
+            [Sql(card)],
+            |row| {
+                Ok(PastVisit {
+                    visit: VisitId(uuid_column(row, 0)?),
+                    boot_id: BootId(row.get(1)?),
+                    boot_ns: row.get(2)?,
+                    at_ms: row.get(3)?,
+                    answer: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// Keeps a visit as the card's last counted one.
+    pub fn visit_store(&mut self, card: Serial, past: &PastVisit) -> Result<(), LedgerError> {
+        self.execute(
+            "INSERT INTO recent_visit (card, visit, boot_id, boot_ns, at_ms, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (card) DO UPDATE SET visit = excluded.visit, boot_id = excluded.boot_id,
+                 boot_ns = excluded.boot_ns, at_ms = excluded.at_ms, answer = excluded.answer",
+            params![
+                Sql(card),
+                past.visit.0.as_bytes(),
+                past.boot_id.0.as_slice(),
+                past.boot_ns,
+                past.at_ms,
+                past.answer
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Leaves work for the delivery workers; a waiting row of the same topic and card takes the newer revision.
+    pub fn outbox_put(&mut self, topic: &str, card: Serial, revision: i64, now: &Now) -> Result<(), LedgerError> {
+        self.execute(
+            "INSERT INTO outbox (topic, card, revision, made_ms, next_attempt_ms) VALUES (?1, ?2, ?3, ?4, ?4)
+             ON CONFLICT (topic, card) DO UPDATE SET revision = excluded.revision, next_attempt_ms = excluded.made_ms",
+            params![topic, Sql(card), revision, now.wall_ms],
+        )?;
+        Ok(())
+    }
+
+    /// Drops live events that can no longer be resumed.
+    pub fn live_prune(&mut self, now: &Now) -> Result<(), LedgerError> {
+        self.execute(
+            "DELETE FROM live WHERE id IN (SELECT id FROM live WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
+            params![now.wall_ms - LIVE_KEPT_MS, PRUNED_AT_ONCE],
+        )?;
+        Ok(())
+    }
+}

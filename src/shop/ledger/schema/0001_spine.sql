@@ -1,0 +1,198 @@
+-- The spine: events and their entries, the cards that they move, and what must commit together with them.
+-- Times are milliseconds since 1970-01-01 UTC unless a name says otherwise; ids are 16 bytes (UUIDv7), serials 60-bit
+-- integers. Free text and personal data live in tables of their own (person, event_text), so that erasing them leaves
+-- the chain whole.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row for each event of this device, in the order of the chain. `body` is the canonical CBOR that `hash` covers.
+CREATE TABLE event (
+    position    INTEGER PRIMARY KEY,
+    incarnation INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    event_id    BLOB NOT NULL UNIQUE,
+    kind        TEXT NOT NULL,
+    hlc         INTEGER NOT NULL,
+    card        INTEGER,
+    customer    BLOB,
+    visit       BLOB,
+    hash        BLOB NOT NULL,
+    body        BLOB NOT NULL,
+    UNIQUE (incarnation, seq)
+) STRICT;
+CREATE INDEX event_card ON event (card, position) WHERE card IS NOT NULL;
+CREATE INDEX event_customer ON event (customer, position) WHERE customer IS NOT NULL;
+
+-- Where the entries of a card stand: the entry itself is in its event's body.
+CREATE TABLE entry (
+    card     INTEGER NOT NULL,
+    position INTEGER NOT NULL REFERENCES event (position),
+    place    INTEGER NOT NULL,
+    entry_id BLOB NOT NULL UNIQUE,
+    kind     TEXT NOT NULL,
+    units    INTEGER NOT NULL,
+    PRIMARY KEY (card, position, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER event_no_update BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'events are never updated: post a correction'); END;
+CREATE TRIGGER event_no_delete BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'events are never deleted: post a correction'); END;
+CREATE TRIGGER entry_no_update BEFORE UPDATE ON entry
+BEGIN SELECT RAISE(ABORT, 'entries are never updated: post a correction'); END;
+CREATE TRIGGER entry_no_delete BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'entries are never deleted: post a correction'); END;
+
+-- What a person typed with an event; the event holds SHA-256(salt || text).
+CREATE TABLE event_text (
+    position INTEGER PRIMARY KEY REFERENCES event (position),
+    salt     BLOB NOT NULL,
+    text     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE customer (
+    id          BLOB PRIMARY KEY,
+    created_ms  INTEGER NOT NULL,
+    changed_ms  INTEGER NOT NULL,
+    referrer    BLOB,
+    revision    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Personal data, all of it optional; erased without touching the books.
+CREATE TABLE person (
+    customer        BLOB PRIMARY KEY REFERENCES customer (id),
+    first_name      TEXT,
+    last_name       TEXT,
+    email           TEXT,
+    email_verified  INTEGER NOT NULL DEFAULT 0,
+    phone           TEXT,
+    birth_date      TEXT,
+    birth_known     TEXT,
+    language        TEXT,
+    telegram_id     TEXT,
+    groups          TEXT NOT NULL DEFAULT '[]',
+    custom          TEXT NOT NULL DEFAULT '{}',
+    utm             TEXT NOT NULL DEFAULT '{}',
+    consents        TEXT NOT NULL DEFAULT '{}'
+) STRICT, WITHOUT ROWID;
+CREATE INDEX person_phone ON person (phone) WHERE phone IS NOT NULL;
+CREATE INDEX person_email ON person (email) WHERE email IS NOT NULL;
+
+-- A card and its standing: the fold of its entries, kept so that a tap need not fold again. `ledger verify` compares.
+CREATE TABLE card (
+    serial      INTEGER PRIMARY KEY,
+    customer    BLOB NOT NULL REFERENCES customer (id),
+    programme   TEXT NOT NULL,
+    issued_ms   INTEGER NOT NULL,
+    deleted     INTEGER NOT NULL DEFAULT 0,
+    blocked     INTEGER NOT NULL DEFAULT 0,
+    expires_on  TEXT,
+    link        BLOB NOT NULL UNIQUE,
+    standing    BLOB NOT NULL,
+    revision    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX card_customer ON card (customer, programme);
+
+-- One row for each medium of a card: `id` is the LC1 credential id (12 bytes) or the keyed hash of a chip (32 bytes).
+CREATE TABLE credential (
+    id          BLOB PRIMARY KEY,
+    card        INTEGER NOT NULL REFERENCES card (serial),
+    medium      TEXT NOT NULL,
+    kid         INTEGER,
+    created_ms  INTEGER NOT NULL,
+    revoked_ms  INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credential_card ON credential (card);
+
+-- The rules of each programme, version by version, as text: awards are explained and reversed by the version they name.
+CREATE TABLE programme_version (
+    programme TEXT NOT NULL,
+    version   INTEGER NOT NULL,
+    sha256    BLOB NOT NULL,
+    source    TEXT NOT NULL,
+    since_ms  INTEGER NOT NULL,
+    PRIMARY KEY (programme, version)
+) STRICT, WITHOUT ROWID;
+
+-- The last counted visit of each card, for `repeat_s`: measured by time since boot, so that it outlives a restart.
+CREATE TABLE recent_visit (
+    card     INTEGER PRIMARY KEY,
+    visit    BLOB NOT NULL,
+    boot_id  BLOB NOT NULL,
+    boot_ns  INTEGER NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    answer   TEXT NOT NULL
+) STRICT;
+
+-- The card now presented at a till; the newest wins, a sale uses it up.
+CREATE TABLE presented (
+    till     TEXT PRIMARY KEY,
+    card     INTEGER NOT NULL,
+    visit    BLOB NOT NULL,
+    boot_id  BLOB NOT NULL,
+    boot_ns  INTEGER NOT NULL,
+    answer   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Proofs that were used once (SHA-256 of a cryptogram): a second one is a replay, also after a restart.
+CREATE TABLE used_proof (
+    proof    BLOB PRIMARY KEY,
+    used_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX used_proof_age ON used_proof (used_ms);
+
+-- First answers of requests, by token and key.
+CREATE TABLE idempotency (
+    token     BLOB NOT NULL,
+    key       TEXT NOT NULL,
+    body_hash BLOB NOT NULL,
+    status    INTEGER NOT NULL,
+    answer    BLOB NOT NULL,
+    made_ms   INTEGER NOT NULL,
+    PRIMARY KEY (token, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_age ON idempotency (made_ms);
+
+-- Work that follows a posting and may run twice: at most one waiting row for each topic and card.
+CREATE TABLE outbox (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic           TEXT NOT NULL,
+    card            INTEGER NOT NULL,
+    revision        INTEGER NOT NULL,
+    made_ms         INTEGER NOT NULL,
+    next_attempt_ms INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (topic, card)
+) STRICT;
+
+-- The live events of the last 24 hours, so that a listener that was away resumes.
+CREATE TABLE live (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms   INTEGER NOT NULL,
+    name    TEXT NOT NULL,
+    till    TEXT,
+    data    TEXT NOT NULL
+) STRICT;
+CREATE INDEX live_age ON live (at_ms);
+
+CREATE TABLE api_token (
+    id          BLOB PRIMARY KEY,
+    name        TEXT NOT NULL,
+    role        TEXT NOT NULL,
+    till        TEXT,
+    secret_hash BLOB NOT NULL UNIQUE,
+    created_ms  INTEGER NOT NULL,
+    revoked_ms  INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff (
+    id          BLOB PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    role        TEXT NOT NULL,
+    pin_hash    TEXT NOT NULL,
+    created_ms  INTEGER NOT NULL,
+    left_ms     INTEGER
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,258 @@
+//! Readers over PC/SC: one thread watches which readers there are and what lies on them, one thread per reader talks to
+//! chips, one thread watches that none of them is stuck. Each of the first two has a context of its own, because all
+//! calls on one context wait for each other.
+//!
+//! ```text
+//! monitor ─ picture ─> mailbox ─> worker (one per reader) ─ attending, exchange, link ─> sink ─> feedback
+//!    └──────────── board (states) <──────┘        watchdog ─┘
+//! ```
+//!
+//! The service (pcscd) may be absent, refuse us, die and come back at any time; a shop without readers runs as well
+//! (readers-and-scanners.md section 1.3). `picture`, `attending` and `exchange` hold the rules and touch nothing; `link` and
+//! `monitor` touch PC/SC and decide nothing.
+
+mod attending;
+mod board;
+mod exchange;
+mod fault;
+mod link;
+mod mailbox;
+mod monitor;
+mod picture;
+mod protocols;
+mod watchdog;
+mod worker;
+
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::base::clock::Clock;
+use crate::pure::domain::{Medium, TillId};
+use crate::pure::tap::keyring::Keyring;
+use crate::pure::tap::{Release, TapProblem};
+use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, TapSink};
+
+use self::board::{Board, Condition};
+use self::monitor::{Monitor, Switch};
+use self::watchdog::{Overdue, Watchdog};
+use self::worker::Shared;
+
+/// One `[[reader]]` section of the configuration.
+#[derive(Clone, Debug)]
+pub struct ReaderConfig {
+    /// Readers whose name matches belong to this section; the first section that matches counts.
+    pub pattern: regex::Regex,
+    /// The till that they serve.
+    pub till: TillId,
+    /// What a chip is asked for, in order; media that are not read from a chip are passed over.
+    pub protocols: Vec<Medium>,
+    /// How chips are released, instead of what the protocol says (readers-and-scanners.md section 1.6).
+    pub release_override: Option<Release>,
+    /// Whether other programs may use the reader as well.
+    pub access: Access,
+    /// Escape APDUs that are sent when such a reader comes up, such as those that switch its polling to Apple's ECP
+    /// (apple-vas.md section 2). A reader that refuses them works all the same.
+    pub escape_start: Vec<Vec<u8>>,
+}
+
+/// Whether other programs may use a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// They may, but for the milliseconds of a tap.
+    #[default]
+    Shared,
+    /// They may not while a chip is read; fails while one of them is at it.
+    Exclusive,
+}
+
+/// The configuration of all readers.
+#[derive(Clone, Debug)]
+pub struct ReadersConfig {
+    /// The sections, in order.
+    pub readers: Vec<ReaderConfig>,
+    /// The first till: a reader that no section matches serves it, with every protocol.
+    pub first_till: TillId,
+    /// The limits of time.
+    pub limits: Limits,
+}
+
+impl ReadersConfig {
+    /// A configuration without sections.
+    pub fn new(first_till: TillId) -> Self {
+        Self { readers: Vec::new(), first_till, limits: Limits::DEFAULT }
+    }
+
+    fn of(&self, reader: &str) -> ReaderConfig {
+        self.readers.iter().find(|section| section.pattern.is_match(reader)).cloned().unwrap_or_else(|| ReaderConfig {
+            // Matches every name, as this section does.
+            pattern: any_name(),
+            till: self.first_till.clone(),
+            protocols: protocols::DEFAULT.to_vec(),
+            release_override: None,
+            access: Access::Shared,
+            escape_start: Vec::new(),
+        })
+    }
+}
+
+fn any_name() -> regex::Regex {
+    // The empty pattern is a valid one, so this cannot fail.
+    regex::Regex::new("").expect("the empty pattern")
+}
+
+/// The limits of time, nanoseconds. Nobody needs to change them; tests of what is slow make them short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A reader that gives no answer for so long is stuck (readers-and-scanners.md section 1.5).
+    pub stuck_ns: i64,
+    /// After a phone asked to be unlocked, it is asked again so often (apple-vas.md section 11).
+    pub retry_every_ns: i64,
+    /// For so long.
+    pub retry_ns: i64,
+}
+
+impl Limits {
+    /// What the specifications say.
+    pub const DEFAULT: Limits =
+        Limits { stuck_ns: 5_000_000_000, retry_every_ns: 500_000_000, retry_ns: 15_000_000_000 };
+}
+
+/// Makes the feedback of a reader, by its name, when that reader comes up.
+pub type FeedbackMaker = Box<dyn Fn(&str) -> Box<dyn Feedback> + Send + Sync>;
+
+/// All readers of the shop, running.
+pub struct Readers {
+    shared: Arc<Shared>,
+    switch: Arc<Switch>,
+    monitor: Running,
+    watchdog: Running,
+}
+
+/// A thread, and the word that it ended.
+struct Running {
+    thread: JoinHandle<()>,
+    ended: mpsc::Receiver<()>,
+}
+
+/// How long [`Readers::start`] waits for the first look at the readers: a service that is only just being started by its
+/// socket needs some hundred milliseconds.
+const FIRST_LOOK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long [`Readers::stop`] waits for a thread. A reader that is stuck holds its own for longer.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How often a cancel is repeated: one that comes a moment before the wait begins is lost (readers-and-scanners.md
+/// section 1.4).
+const CANCEL_EVERY: Duration = Duration::from_millis(20);
+
+impl Readers {
+    /// Starts the threads. Returns when the first look at the readers was taken, so that a chip that lies there from before
+    /// is told apart from one that comes now; with no service that is at once. Fails when the system gives no thread.
+    pub fn start(
+        config: ReadersConfig,
+        keys: Arc<Keyring>,
+        clock: Clock,
+        sink: Arc<dyn TapSink>,
+        feedback: FeedbackMaker,
+    ) -> std::io::Result<Readers> {
+        let watchdog = Arc::new(Watchdog::new(clock.clone(), config.limits.stuck_ns));
+        let shared = Arc::new(Shared {
+            sink: sink.clone(),
+            board: Board::new(sink, clock.clone()),
+            clock,
+            keys: KeysInUse(RwLock::new(keys)),
+            limits: config.limits,
+            watchdog,
+        });
+        let switch = Arc::new(Switch::default());
+        let guard = shared.clone();
+        let tills = config.clone();
+        let watchdog = spawn("reader-watchdog", move || watch(&guard, &tills))?;
+        let (looked, first_look) = mpsc::sync_channel(1);
+        let monitor = Monitor::new(config, feedback, shared.clone(), switch.clone(), looked);
+        let monitor = spawn("reader-monitor", move || monitor.run())?;
+        // Late or failed, the shop opens: whatever lies there then is read as if it had just come.
+        let _ = first_look.recv_timeout(FIRST_LOOK_WAIT_MAX);
+        Ok(Readers { shared, switch, monitor, watchdog })
+    }
+
+    /// All readers that there are now, by name.
+    pub fn statuses(&self) -> Vec<ReaderStatus> {
+        self.shared.board.statuses()
+    }
+
+    /// The service behind them; `None` before the first look.
+    pub fn service(&self) -> Option<ServiceStatus> {
+        self.shared.board.service()
+    }
+
+    /// From the next tap on, other keys and pass types.
+    pub fn set_keys(&self, keys: Arc<Keyring>) {
+        *self.shared.keys.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    /// Stops the threads and waits for them, but not for a reader that is stuck. A tap that is being committed is.
+    pub fn stop(self) {
+        self.switch.turn_off();
+        self.shared.watchdog.stop();
+        let mut waited = Duration::ZERO;
+        while waited < STOP_WAIT_MAX
+            && self.monitor.ended.recv_timeout(CANCEL_EVERY) == Err(mpsc::RecvTimeoutError::Timeout)
+        {
+            self.switch.cancel();
+            waited += CANCEL_EVERY;
+        }
+        for running in [self.monitor, self.watchdog] {
+            running.join(CANCEL_EVERY);
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the end; false when it did not come and the thread was left alone.
+    fn join(self, wait_max: Duration) -> bool {
+        let ended = self.ended.recv_timeout(wait_max) != Err(mpsc::RecvTimeoutError::Timeout);
+        if ended && self.thread.join().is_err() {
+            tracing::error!("a reader thread ended by a panic");
+        }
+        ended
+    }
+}
+
+/// Starts a thread by name. The word that it ended is its sender, dropped with it.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Running> {
+    let (running, ended) = mpsc::channel::<()>();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _running = running;
+        run();
+    })?;
+    Ok(Running { thread, ended })
+}
+
+/// The watchdog's thread: a reader that is stuck is marked, and its tap reported, without waiting for it.
+fn watch(shared: &Shared, config: &ReadersConfig) {
+    let mark = |overdue: &Overdue| {
+        tracing::warn!(reader = &*overdue.reader, "reader gives no answer");
+        shared.board.raise(&overdue.reader, Condition::Stuck);
+    };
+    let report = |overdue: Overdue| {
+        let till = config.of(&overdue.reader).till;
+        let (reader, result) = (overdue.reader.to_string(), Err(TapProblem::ChipError));
+        let tap = ReaderTap { reader, till, result, timing: overdue.timing };
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.sink.tapped(tap)));
+        if told.is_err() {
+            tracing::error!(reader = &*overdue.reader, "the report of a stuck reader failed");
+        }
+    };
+    shared.watchdog.run(mark, report);
+}
+
+/// The keys as they are now; a tap uses from its first command to its last proof those that were in force when it began.
+struct KeysInUse(RwLock<Arc<Keyring>>);
+
+impl KeysInUse {
+    fn now(&self) -> Arc<Keyring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

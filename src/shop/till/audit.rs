@@ -1,0 +1,67 @@
+//! The books checked from end to end: the file, the chain, and every card's standing against the fold of its entries.
+
+use super::posting::book_of;
+use super::Rulebooks;
+use crate::pure::program::{self, Standing};
+use crate::pure::wire::standing::standing_from;
+use crate::shop::ledger::{LedgerError, Reads};
+
+/// Cards read at once.
+const PAGE: usize = 500;
+
+/// Faults told; more say nothing more.
+const FAULTS_MAX: usize = 100;
+
+/// What a check of the books saw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BooksReport {
+    /// Events of the chain.
+    pub events: u64,
+    /// Entries of those events.
+    pub entries: u64,
+    /// Cards whose standing was compared.
+    pub cards: u64,
+    /// What is wrong, in sentences; empty when all is well.
+    pub faults: Vec<String>,
+}
+
+/// Checks everything that one snapshot of the ledger shows.
+pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, LedgerError> {
+    let chain = reads.chain_check(0)?;
+    let mut report = BooksReport { events: chain.events, entries: chain.entries, ..BooksReport::default() };
+    report.faults.extend(reads.file_check()?);
+    report.faults.extend(chain.faults.iter().map(ToString::to_string));
+    let orphaned = reads.entries_orphaned()?;
+    if orphaned > 0 {
+        report.faults.push(format!("{orphaned} entries belong to no event"));
+    }
+    let mut after = None;
+    loop {
+        let serials = reads.serials_after(after, PAGE)?;
+        let Some(last) = serials.last().copied() else { break };
+        after = Some(last);
+        for serial in serials {
+            let Some(card) = reads.card_fetch(serial)? else { continue };
+            report.cards += 1;
+            let Ok(book) = book_of(books, &card.programme) else {
+                report.faults.push(format!("card {serial}: no rules of programme '{}' are kept", card.programme));
+                continue;
+            };
+            let facts = reads.card_facts(serial)?;
+            let folded = program::fold(book, &facts);
+            let stored = if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
+            match stored {
+                // A snapshot of an earlier layout is folded anew with the next posting.
+                Ok(None) => {}
+                Ok(Some(stored)) if stored == folded => {}
+                Ok(Some(_)) => report.faults.push(format!("card {serial}: its standing is not what its entries give")),
+                Err(error) => report.faults.push(format!("card {serial}: its standing cannot be read: {error}")),
+            }
+        }
+        if report.faults.len() >= FAULTS_MAX {
+            break;
+        }
+    }
+    report.faults.truncate(FAULTS_MAX);
+    Ok(report)
+}

@@ -1,0 +1,197 @@
+//! One posting: the event with its entries, each touched card's new standing, the outbox row and the live event, all in
+//! the caller's transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::{Rulebooks, Till, TillError};
+use crate::pure::domain::event::Happening;
+use crate::pure::domain::{
+    Actor, Entry, EntryId, Event, EventId, EventKind, Moment, NewEntry, Now, ProgrammeName, Serial,
+};
+use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Standing};
+use crate::pure::wire::standing::{standing_bytes, standing_from};
+use crate::pure::wire::event::event_facts;
+use crate::pure::wire::lan::CardUpdated;
+use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
+
+/// A card with everything that deciding about it needs.
+pub(super) struct CardState {
+    pub row: CardRow,
+    pub person: Option<PersonRow>,
+    pub facts: CardFacts,
+    pub standing: Standing,
+    books: Arc<Rulebooks>,
+}
+
+impl CardState {
+    /// All versions of the card's programme.
+    pub fn book(&self) -> Result<&Rulebook, TillError> {
+        book_of(&self.books, &self.row.programme)
+    }
+
+    /// The rules by which new postings are judged.
+    pub fn rules(&self) -> Result<&Rules, TillError> {
+        Ok(self.book()?.current().1)
+    }
+
+    /// The customer's name as the staff reads it.
+    pub fn customer_name(&self) -> Option<String> {
+        let person = &self.person.as_ref()?.person;
+        let parts: Vec<&str> = [&person.first_name, &person.last_name].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+pub(super) fn book_of<'b>(books: &'b Rulebooks, programme: &ProgrammeName) -> Result<&'b Rulebook, TillError> {
+    books.get(programme).ok_or_else(|| TillError::Unknown {
+        code: "unknown_programme",
+        detail: format!("the rule file of programme '{programme}' is missing; put it back and reload (SIGHUP)"),
+    })
+}
+
+/// What a posting left.
+pub(super) struct Posted {
+    pub event: Event,
+    pub position: i64,
+    /// The cards that it moved, with their standing after it.
+    pub cards: BTreeMap<Serial, CardState>,
+}
+
+impl Till {
+    /// Reads a card with its customer and its standing.
+    pub(super) fn card_state(&self, reads: &Reads<'_>, serial: Serial) -> Result<Option<CardState>, TillError> {
+        let Some(row) = reads.card_fetch(serial)? else { return Ok(None) };
+        self.card_state_of(reads, row).map(Some)
+    }
+
+    /// The state of a card whose row was read.
+    pub(super) fn card_state_of(&self, reads: &Reads<'_>, row: CardRow) -> Result<CardState, TillError> {
+        let books = self.rulebooks();
+        let book = book_of(&books, &row.programme)?;
+        let standing = match row.standing.as_slice() {
+            [] => Standing::default(),
+            // A standing of another layout is no loss: the entries are the truth, it is folded anew.
+            bytes => match standing_from(bytes) {
+                Ok(Some(standing)) => standing,
+                Ok(None) | Err(_) => program::fold(book, &reads.card_facts(row.serial)?),
+            },
+        };
+        let person = reads.person_fetch(row.customer)?;
+        let referrer = match person.as_ref().and_then(|person| person.referrer) {
+            Some(_) => reads.referrer_card(row.customer, &row.programme)?,
+            None => None,
+        };
+        let facts = card_facts(&row, person.as_ref(), referrer);
+        Ok(CardState { row, person, facts, standing, books })
+    }
+
+    /// Posts what has lapsed or ripened on a card, in an event of its own, before anything else is judged.
+    pub(super) fn jobs_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        card: CardState,
+    ) -> Result<CardState, TillError> {
+        let at = txn.rule_time(now);
+        let entries = program::due(card.book()?, &card.facts, &card.standing, &at, now.trust);
+        if entries.is_empty() {
+            return Ok(card);
+        }
+        let serial = card.row.serial;
+        let mut what = Happening::new(EventKind::Job, Actor::device(None));
+        what.card = Some(serial);
+        let mut posted = self.post_in_txn(txn, now, what, entries, [card])?;
+        posted.cards.remove(&serial).ok_or_else(|| TillError::Ledger(LedgerError::Damaged("a job lost its card".to_owned())))
+    }
+
+    /// Posts `entries` in one event. `known` are cards that were read in this transaction and not changed since.
+    pub(super) fn post_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        mut what: Happening,
+        entries: Vec<NewEntry>,
+        known: impl IntoIterator<Item = CardState>,
+    ) -> Result<Posted, TillError> {
+        let number = |entry: NewEntry| Entry {
+            id: EntryId(self.fresh_id(now.wall_ms)),
+            card: entry.card,
+            rule: entry.rule,
+            posting: entry.posting,
+        };
+        what.entries = entries.into_iter().map(number).collect();
+        let cause = what.kind;
+        let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        let mut cards: BTreeMap<Serial, CardState> = known.into_iter().map(|card| (card.row.serial, card)).collect();
+        let mut moved: Vec<Serial> = Vec::new();
+        for fact in event_facts(&appended.event, &now.zone) {
+            let serial = fact.entry.card;
+            let card = match cards.entry(serial) {
+                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::btree_map::Entry::Vacant(free) => {
+                    let row = self.card_known(&txn.reads(), serial)?;
+                    free.insert(self.card_state_of(&txn.reads(), row)?)
+                }
+            };
+            let book = book_of(&card.books, &card.row.programme)?;
+            if program::apply(book, &mut card.standing, &fact) == Applied::NeedsFold {
+                card.standing = program::fold(book, &txn.reads().card_facts(serial)?);
+            }
+            if !moved.contains(&serial) {
+                moved.push(serial);
+            }
+        }
+        for serial in moved {
+            if let Some(card) = cards.get_mut(&serial) {
+                card.row.standing = standing_bytes(&card.standing);
+                card.row.revision = txn.card_standing_store(serial, &card.row.standing)?;
+                txn.outbox_put("pass", serial, card.row.revision, now)?;
+                self.updated_in_txn(txn, now, serial, card.row.revision, cause)?;
+            }
+        }
+        Ok(Posted { event: appended.event, position: appended.position, cards })
+    }
+
+    /// Tells listeners that a card changed.
+    pub(super) fn updated_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        serial: Serial,
+        revision: i64,
+        cause: EventKind,
+    ) -> Result<(), LedgerError> {
+        let told = CardUpdated { serial: serial.to_string(), revision, cause: cause.name().to_owned() };
+        txn.live_append(now, "card.updated", None, &serde_json::to_string(&told).unwrap_or_default())?;
+        txn.live_prune(now)
+    }
+
+    /// The last valid day of a card issued at that moment.
+    pub(super) fn first_expiry(&self, programme: &ProgrammeName, issued: &Moment) -> Option<Date> {
+        let books = self.rulebooks();
+        let (_, rules) = books.get(programme)?.current();
+        program::card_expiry(rules, issued.date())
+    }
+}
+
+/// What the rules must know of a card and its customer.
+fn card_facts(row: &CardRow, person: Option<&PersonRow>, referrer: Option<Serial>) -> CardFacts {
+    // The zone of the issue moment does not matter to the rules: they read days of later moments.
+    let issued_at = Moment { ms: row.issued_ms, zone: jiff::tz::TimeZone::UTC };
+    let mut facts = CardFacts::new(row.serial, issued_at);
+    facts.deleted = row.deleted;
+    facts.blocked = row.blocked;
+    facts.expires_on = row.expires_on;
+    facts.referrer = referrer;
+    if let Some(PersonRow { person, .. }) = person {
+        let date = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
+        facts.birth = date(&person.birth_date)
+            .zip(date(&person.birth_known))
+            .map(|(date, known_since)| Birth { date, known_since });
+        facts.groups = serde_json::from_str(&person.groups).unwrap_or_default();
+    }
+    facts
+}
