@@ -143,9 +143,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// Binds the socket; one left by a daemon that was killed is taken over, a living one is not.
 fn bind_socket(path: &Path) -> Result<UnixListener> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| {
-            format!("cannot make {}; name another place in [api] socket", folder.display())
-        })?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}; name another place in [api] socket", folder.display()))?;
     }
     if path.exists() {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
@@ -165,7 +164,9 @@ fn bind_socket(path: &Path) -> Result<UnixListener> {
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), address.port())
+        }
         _ => address,
     }
 }

@@ -83,8 +83,7 @@ fn settings(config: &Config) -> Settings {
                 config::TillMode::Tap => Mode::Tap,
                 config::TillMode::Sale => Mode::Sale,
             };
-            let settings =
-                TillSettings { mode, hold_s: i64::from(till.hold_s), repeat_s: i64::from(till.repeat_s) };
+            let settings = TillSettings { mode, hold_s: i64::from(till.hold_s), repeat_s: i64::from(till.repeat_s) };
             (till.id.clone(), settings)
         })
         .collect();
@@ -92,13 +91,10 @@ fn settings(config: &Config) -> Settings {
         config::WhenUntrusted::Mark => WhenUntrusted::Mark,
         config::WhenUntrusted::Refuse => WhenUntrusted::Refuse,
     };
-    let policy = config
-        .apple
-        .first()
-        .map_or(Policy { when_untrusted, ..Policy::default() }, |apple| Policy {
-            window_s: i64::from(apple.fresh_s),
-            when_untrusted,
-        });
+    let policy = config.apple.first().map_or(Policy { when_untrusted, ..Policy::default() }, |apple| Policy {
+        window_s: i64::from(apple.fresh_s),
+        when_untrusted,
+    });
     Settings {
         tills,
         language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
@@ -125,8 +121,9 @@ impl Opened {
         chain_check(till.ledger())?;
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
-        let readers = Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
-            .context("cannot start the readers' threads")?;
+        let readers =
+            Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
+                .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;
         Ok(Self { till, clock, config, desk, readers, tls })

@@ -1,4 +1,6 @@
 //! The console.
-use axum::Router;
 use crate::faces::lan::Lan;
-pub fn router(_lan: Lan) -> Router { Router::new() }
+use axum::Router;
+pub fn router(_lan: Lan) -> Router {
+    Router::new()
+}

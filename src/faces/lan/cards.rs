@@ -34,8 +34,7 @@ pub fn unknown_card() -> Fault {
 )]
 pub async fn card_issue(State(lan): State<Lan>, posted: Posted<CardRequest>) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
-    let customer =
-        body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
+    let customer = body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
     let programme = ProgrammeName::new(&body.programme)
         .map_err(|_| Fault::field("/programme", "not the name of a programme; GET /v1/programmes lists them"))?;
     let actor = caller.actor(caller.till.clone());

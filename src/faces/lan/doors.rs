@@ -16,7 +16,8 @@ use super::state::Lan;
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
 
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id, Stampd-Staff";
+const ALLOWED_HEADERS: &str =
+    "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id, Stampd-Staff";
 const EXPOSED_HEADERS: &str = "ETag, Idempotency-Hit, Location, Retry-After, Server-Timing, X-Request-Id";
 
 /// Refuses a Host that is not ours (DNS rebinding), answers preflights of configured origins, and marks every answer.
@@ -27,17 +28,19 @@ pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Resp
         return Fault::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", "not this host", detail).into_response();
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let allowed = origin.filter(|origin| lan.settings.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+    let allowed =
+        origin.filter(|origin| lan.settings.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
     let request_id = request.headers().get("X-Request-Id").cloned();
-    let preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response =
         if preflight && allowed.is_some() { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let request_id = request_id.or_else(|| HeaderValue::from_str(&lan.till.fresh_id(lan.clock.wall_ms()).to_string()).ok());
+    let request_id =
+        request_id.or_else(|| HeaderValue::from_str(&lan.till.fresh_id(lan.clock.wall_ms()).to_string()).ok());
     if let Some(id) = request_id {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
@@ -78,7 +81,9 @@ pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
     let readers = if readers.service == "ok" {
         let stuck = readers.readers.iter().find(|reader| reader.remedy.is_some());
         match stuck {
-            Some(reader) => part("readers", "degraded", format!("{}: {}", reader.name, reader.state), reader.remedy.as_deref()),
+            Some(reader) => {
+                part("readers", "degraded", format!("{}: {}", reader.name, reader.state), reader.remedy.as_deref())
+            }
             None => part("readers", "ok", format!("{} connected", readers.readers.len()), None),
         }
     } else {

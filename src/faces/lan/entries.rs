@@ -30,11 +30,9 @@ pub async fn entry_post(
     let command = lan.till.entry_command(&body)?;
     let serial = serial_of(&serial)?;
     booking
-        .run(&lan, move |till, txn, now| {
-            match till.entry_post_in_txn(txn, now, actor, serial, &command)? {
-                Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-                Outcome::Refused(problem) => Booked::refused(&problem),
-            }
+        .run(&lan, move |till, txn, now| match till.entry_post_in_txn(txn, now, actor, serial, &command)? {
+            Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
+            Outcome::Refused(problem) => Booked::refused(&problem),
         })
         .await
 }

@@ -107,8 +107,8 @@ impl Reads<'_> {
 
     /// The cards of a customer, oldest first.
     pub fn cards_of_customer(&self, customer: CustomerId) -> Result<Vec<CardRow>, LedgerError> {
-        let mut statement = self
-            .prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE customer = ?1 ORDER BY issued_ms, serial"))?;
+        let mut statement =
+            self.prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE customer = ?1 ORDER BY issued_ms, serial"))?;
         let rows = statement.query_map([customer.0.as_bytes()], card_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -123,8 +123,9 @@ impl Reads<'_> {
 
     /// The credential of that id, live or revoked.
     pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
-        let mut statement = self
-            .prepare("SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1")?;
+        let mut statement = self.prepare(
+            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1",
+        )?;
         Ok(statement.query_row([id], credential_row).optional()?)
     }
 
@@ -204,7 +205,8 @@ impl Reads<'_> {
 
     /// The first customers, in the order in which they joined.
     pub fn customers_first(&self, limit: usize) -> Result<Vec<CustomerId>, LedgerError> {
-        let mut statement = self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
+        let mut statement =
+            self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
         let rows = statement.query_map([limit as i64], |row| Ok(CustomerId(uuid_column(row, 0)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -194,7 +194,8 @@ impl Till {
         if let Some(text) = asked.text {
             txn.event_text_store(posted.position, &salt, text)?;
         }
-        let card = posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
+        let card =
+            posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
         let entries = self.posted_views(txn, &card, &before, &posted, asked.text)?;
         let card = self.card_view_of(&txn.reads(), &card, now)?;
         Ok(Outcome::Done(PostedView { entries, card }))

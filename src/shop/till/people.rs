@@ -42,7 +42,11 @@ impl PersonCheck {
         let text = text?.trim().to_owned();
         let ok = text.len() <= 254
             && text.split_once('@').is_some_and(|(user, host)| {
-                !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@')
+                !user.is_empty()
+                    && host.contains('.')
+                    && !host.starts_with('.')
+                    && !host.ends_with('.')
+                    && !host.contains('@')
             })
             && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         if !ok {
@@ -267,10 +271,9 @@ impl Till {
 
     /// The card of that serial, or the problem `unknown_card`.
     pub(super) fn card_known(&self, reads: &Reads<'_>, serial: Serial) -> Result<CardRow, TillError> {
-        reads.card_fetch(serial)?.ok_or_else(|| TillError::Unknown {
-            code: "unknown_card",
-            detail: "no card has this serial".to_owned(),
-        })
+        reads
+            .card_fetch(serial)?
+            .ok_or_else(|| TillError::Unknown { code: "unknown_card", detail: "no card has this serial".to_owned() })
     }
 }
 

@@ -12,9 +12,9 @@ use crate::pure::domain::{
     Actor, Entry, EntryId, Event, EventId, EventKind, Moment, NewEntry, Now, ProgrammeName, Serial,
 };
 use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Standing};
-use crate::pure::wire::standing::{standing_bytes, standing_from};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::CardUpdated;
+use crate::pure::wire::standing::{standing_bytes, standing_from};
 use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
 
 /// A card with everything that deciding about it needs.
@@ -40,7 +40,8 @@ impl CardState {
     /// The customer's name as the staff reads it.
     pub fn customer_name(&self) -> Option<String> {
         let person = &self.person.as_ref()?.person;
-        let parts: Vec<&str> = [&person.first_name, &person.last_name].into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> =
+            [&person.first_name, &person.last_name].into_iter().flatten().map(String::as_str).collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }
@@ -89,12 +90,7 @@ impl Till {
     }
 
     /// Posts what has lapsed or ripened on a card, in an event of its own, before anything else is judged.
-    pub(super) fn jobs_in_txn(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        card: CardState,
-    ) -> Result<CardState, TillError> {
+    pub(super) fn jobs_in_txn(&self, txn: &mut Txn<'_>, now: &Now, card: CardState) -> Result<CardState, TillError> {
         let at = txn.rule_time(now);
         let entries = program::due(card.book()?, &card.facts, &card.standing, &at, now.trust);
         if entries.is_empty() {
@@ -104,7 +100,10 @@ impl Till {
         let mut what = Happening::new(EventKind::Job, Actor::device(None));
         what.card = Some(serial);
         let mut posted = self.post_in_txn(txn, now, what, entries, [card])?;
-        posted.cards.remove(&serial).ok_or_else(|| TillError::Ledger(LedgerError::Damaged("a job lost its card".to_owned())))
+        posted
+            .cards
+            .remove(&serial)
+            .ok_or_else(|| TillError::Ledger(LedgerError::Damaged("a job lost its card".to_owned())))
     }
 
     /// Posts `entries` in one event. `known` are cards that were read in this transaction and not changed since.

@@ -6,8 +6,8 @@ use super::view::{EventFacts, text_of};
 use super::{Mode, Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, Claim, EventId, EventKind, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem,
-    TillId, Token, VisitId,
+    Actor, Claim, EventId, EventKind, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem, TillId, Token,
+    VisitId,
 };
 use crate::pure::program::{self, Ask, Command, Verdict};
 use crate::pure::resolve::{CredentialFacts, Resolved, Unresolved, judge};
@@ -138,12 +138,7 @@ impl Till {
         Ok(Found::Nothing(first_told.unwrap_or_else(|| self.told(Ok(RefusalCode::UnknownToken.into()), None, None))))
     }
 
-    fn find_one(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        read: &Result<Token, TokenProblem>,
-    ) -> Result<Found, TillError> {
+    fn find_one(&self, txn: &mut Txn<'_>, now: &Now, read: &Result<Token, TokenProblem>) -> Result<Found, TillError> {
         let token = match read {
             Ok(token) => token.clone(),
             Err(problem) => {
@@ -169,7 +164,9 @@ impl Till {
             Err(why) => {
                 let mut told = self.told(why.told(), Some(token), why.card());
                 match why {
-                    Unresolved::Stale { ahead_s, .. } => told.text = text::stale_token(self.settings().language, ahead_s),
+                    Unresolved::Stale { ahead_s, .. } => {
+                        told.text = text::stale_token(self.settings().language, ahead_s)
+                    }
                     Unresolved::WrongMedium { bound, .. } => told.bound_medium = Some(bound),
                     _ => {}
                 }
@@ -233,8 +230,8 @@ impl Till {
     ) -> Result<Option<Tapped>, TillError> {
         let repeat_s = self.settings().tills.get(&shown.till).map_or(0, |till| till.repeat_s);
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
-        let within = past.boot_id == now.boot_id
-            && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
+        let within =
+            past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
         let Ok(mut view) = serde_json::from_str::<TapView>(&past.answer) else { return Ok(None) };
         if !within || presentable(card).is_err() {
             return Ok(None);
@@ -325,8 +322,7 @@ impl Till {
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
                 self.tell(txn, now, shown, &view)?;
                 let answer = serde_json::to_string(&view).unwrap_or_default();
-                let past =
-                    PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
+                let past = PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
                 txn.visit_store(serial, &past)?;
                 Ok(Tapped { view, card: Some(serial) })
             }
@@ -355,13 +351,7 @@ impl Till {
     }
 
     /// Puts the tap on the event stream, with its timing so far.
-    fn tell(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        shown: &Presentation,
-        view: &TapView,
-    ) -> Result<(), TillError> {
+    fn tell(&self, txn: &mut Txn<'_>, now: &Now, shown: &Presentation, view: &TapView) -> Result<(), TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
         txn.live_append(now, name, Some(shown.till.as_str()), &serde_json::to_string(view).unwrap_or_default())?;
         Ok(())

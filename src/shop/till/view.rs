@@ -97,9 +97,9 @@ impl Till {
             last_redeemed_at: rfc(figures.last_redeemed_ms),
             last_reward_earned_at: rfc(figures.last_reward_earned_ms),
             last_reward_redeemed_at: rfc(figures.last_reward_redeemed_ms),
-            next_expiry: figures.next_expiry.and_then(|next| {
-                rfc(Some(next.at_ms)).map(|at| NextExpiry { at, amount: next.amount })
-            }),
+            next_expiry: figures
+                .next_expiry
+                .and_then(|next| rfc(Some(next.at_ms)).map(|at| NextExpiry { at, amount: next.amount })),
             segment: segment(&figures, &at).map(str::to_owned),
             feedback_rating: None,
             coupons_claimed: figures.coupons.coupons_claimed,
@@ -137,7 +137,9 @@ impl Till {
         let own: Vec<Fact> =
             event_facts(facts.event, &zone).into_iter().filter(|fact| fact.entry.card == serial).collect();
         let rows = program::rows(card.book()?, before, &own);
-        let units = |row: &HistoryRow| own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
+        let units = |row: &HistoryRow| {
+            own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units())
+        };
         Ok(rows.iter().filter_map(|row| entry_view(serial, row, units(row), facts)).collect())
     }
 
