@@ -6,7 +6,6 @@
 //! seconds; SIGHUP reads the programmes again.
 
 mod desk;
-mod doors;
 mod keys;
 mod programmes;
 mod tls;
@@ -24,7 +23,8 @@ pub use programmes::{parse_folder, rulebooks_of};
 
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
-use crate::faces::lan::{Lan, LanSettings};
+use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
+use crate::faces::{console, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
@@ -47,7 +47,7 @@ pub struct Daemon {
     pub clock: Clock,
     config: Config,
     lan: Lan,
-    doors: doors::Doors,
+    doors: Doors,
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
 }
@@ -99,7 +99,7 @@ fn settings(config: &Config) -> Settings {
         tills,
         language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
         policy,
-        base_url: config.api.public_url.clone().unwrap_or_else(|| doors::lan_url(&config.api)),
+        base_url: config.api.public_url.clone().unwrap_or_else(|| lan_url(&config.api)),
     }
 }
 
@@ -110,7 +110,7 @@ pub struct Opened {
     config: Config,
     desk: Arc<desk::Desk>,
     readers: Readers,
-    tls: Option<tls::LanTls>,
+    tls: Option<LanTls>,
 }
 
 impl Opened {
@@ -149,7 +149,8 @@ impl Daemon {
             Arc::new(move || reader_desk.reader_list()),
             Arc::new(move || vec![clock_part(&clock_seen)]),
         );
-        let doors = doors::Doors::open(&config.api, lan.clone(), tls).await?;
+        let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
+        let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk })
     }
 

@@ -1,5 +1,5 @@
 //! The console.
-use crate::faces::lan::Lan;
+use crate::faces::door::Lan;
 use axum::Router;
 pub fn router(_lan: Lan) -> Router {
     Router::new()

@@ -5,9 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use openssl::sha::Sha256;
 
-use super::answer::{Fault, problem_response};
-use super::auth::Caller;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, problem_response};
 use crate::pure::domain::Now;
 use crate::pure::wire::lan::Problem;
 use crate::shop::ledger::{Stored, StoredAnswer, Txn};

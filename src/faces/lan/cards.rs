@@ -7,11 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Fault, with_etag};
-use super::auth::Caller;
 use super::booking::Booked;
 use super::extract::{Posted, body_bytes, json_fields, json_syntax};
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{ProgrammeName, Role, Serial};
 use crate::pure::wire::lan::{CardRequest, CardView, CredentialList, HistoryPage};
 use crate::shop::ledger::WriteError;

@@ -4,12 +4,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Fault;
-use super::auth::Caller;
 use super::booking::Booked;
 use super::cards::serial_of;
 use super::extract::Posted;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault};
 use crate::pure::domain::{Actor, EntryId, Role, StaffId};
 use crate::pure::wire::lan::{Approval, EntryRequest, PostedView, VoidRequest};
 use crate::shop::till::Outcome;

@@ -6,10 +6,10 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::Fault;
 use super::booking::Booked;
 use super::extract::Posted;
-use super::state::Lan;
+use crate::faces::door::Fault;
+use crate::faces::door::Lan;
 use crate::pure::wire::lan::{Problem, ScanRequest, TapView};
 use crate::shop::till::{Presentation, Source, Tapped};
 

@@ -10,6 +10,7 @@ use crate::pure::program::decide::Target;
 use crate::pure::program::{self, Ask, Command, Standing};
 use crate::pure::text;
 use crate::pure::wire::lan::{EntryRequest, FieldProblem, PostedView, Problem};
+use crate::pure::wire::text::{named, salted_hash};
 use crate::shop::ledger::{LedgerError, Reads, Txn};
 
 /// Longest comment or note, bytes.
@@ -138,7 +139,7 @@ impl Till {
         if comment.is_some_and(|comment| comment.len() > TEXT_MAX) {
             return Err(TillError::field("/comment", format!("at most {TEXT_MAX} bytes")));
         }
-        let text = comment.map(|comment| serde_json::json!({ "comment": comment }).to_string());
+        let text = named(&[("comment", comment)]);
         let asked = Asked {
             kind: EventKind::Void,
             visit: event.what.visit,
@@ -187,7 +188,7 @@ impl Till {
         what.visit = asked.visit;
         what.txn_id = asked.txn_id.map(str::to_owned);
         let salt: [u8; 16] = self.random();
-        what.text_hash = asked.text.map(|text| super::people::salted(&salt, text));
+        what.text_hash = asked.text.map(|text| salted_hash(&salt, text));
         let before = card.standing.clone();
         let known = [Some(card), referrer].into_iter().flatten();
         let mut posted = self.post_in_txn(txn, now, what, verdict.entries, known)?;
@@ -306,13 +307,12 @@ fn command_of(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<
 
 /// The free text of a request, as it is stored beside the event.
 fn text_of_request(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<String> {
-    let mut text = serde_json::Map::new();
-    for (name, value) in [("comment", &request.comment), ("public_note", &request.public_note)] {
-        let Some(value) = value.as_deref().map(str::trim).filter(|value| !value.is_empty()) else { continue };
-        if value.len() > TEXT_MAX {
+    let given = [("comment", &request.comment), ("public_note", &request.public_note)]
+        .map(|(name, text)| (name, text.as_deref().map(str::trim).filter(|text| !text.is_empty())));
+    for (name, text) in given {
+        if text.is_some_and(|text| text.len() > TEXT_MAX) {
             fault(faults, name, format!("at most {TEXT_MAX} bytes"));
         }
-        text.insert(name.to_owned(), value.into());
     }
-    (!text.is_empty()).then(|| serde_json::Value::Object(text).to_string())
+    named(&given)
 }

@@ -15,6 +15,7 @@ use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Sta
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::CardUpdated;
 use crate::pure::wire::standing::{standing_bytes, standing_from};
+use crate::pure::wire::text::{from_json, json};
 use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
 
 /// A card with everything that deciding about it needs.
@@ -164,7 +165,7 @@ impl Till {
         cause: EventKind,
     ) -> Result<(), LedgerError> {
         let told = CardUpdated { serial: serial.to_string(), revision, cause: cause.name().to_owned() };
-        txn.live_append(now, "card.updated", None, &serde_json::to_string(&told).unwrap_or_default())?;
+        txn.live_append(now, "card.updated", None, &json(&told))?;
         txn.live_prune(now)
     }
 
@@ -190,7 +191,7 @@ fn card_facts(row: &CardRow, person: Option<&PersonRow>, referrer: Option<Serial
         facts.birth = date(&person.birth_date)
             .zip(date(&person.birth_known))
             .map(|(date, known_since)| Birth { date, known_since });
-        facts.groups = serde_json::from_str(&person.groups).unwrap_or_default();
+        facts.groups = from_json(&person.groups).unwrap_or_default();
     }
     facts
 }

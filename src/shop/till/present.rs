@@ -14,6 +14,7 @@ use crate::pure::resolve::{CredentialFacts, Resolved, Unresolved, judge};
 use crate::pure::tap::TokenProblem;
 use crate::pure::text;
 use crate::pure::wire::lan::{TapView, TimingView};
+use crate::pure::wire::text::{from_json, json};
 use crate::shop::ledger::{PastVisit, Reads, Txn};
 
 /// How a card was shown.
@@ -232,7 +233,7 @@ impl Till {
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
         let within =
             past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Ok(mut view) = serde_json::from_str::<TapView>(&past.answer) else { return Ok(None) };
+        let Some(mut view) = from_json::<TapView>(&past.answer) else { return Ok(None) };
         if !within || presentable(card).is_err() {
             return Ok(None);
         }
@@ -321,7 +322,7 @@ impl Till {
                 view.text = text_of(self.settings().language, &card, &before)?;
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
                 self.tell(txn, now, shown, &view)?;
-                let answer = serde_json::to_string(&view).unwrap_or_default();
+                let answer = json(&view);
                 let past = PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
                 txn.visit_store(serial, &past)?;
                 Ok(Tapped { view, card: Some(serial) })
@@ -353,7 +354,7 @@ impl Till {
     /// Puts the tap on the event stream, with its timing so far.
     fn tell(&self, txn: &mut Txn<'_>, now: &Now, shown: &Presentation, view: &TapView) -> Result<(), TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
-        txn.live_append(now, name, Some(shown.till.as_str()), &serde_json::to_string(view).unwrap_or_default())?;
+        txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?;
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use crate::pure::wire::lan::{
     CardView, CredentialList, CredentialView, EntryView, HistoryPage, Installs, Links, NextExpiry, Preferences,
     ProgrammeView,
 };
+use crate::pure::wire::text::{Json, from_json, object, part, short_name};
 use crate::shop::ledger::{LedgerError, PersonRow, Reads};
 
 /// What an event tells of each of its lines.
@@ -26,10 +27,8 @@ pub(super) struct EventFacts<'e> {
 
 impl<'e> EventFacts<'e> {
     pub fn of(event: &'e Event, text: Option<&str>) -> Self {
-        let text: serde_json::Value =
-            text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(serde_json::Value::Null);
-        let part = |name: &str| text[name].as_str().map(str::to_owned);
-        Self { event, comment: part("comment"), public_note: part("public_note") }
+        let text = text.map_or(Json::Null, object);
+        Self { event, comment: part(&text, "comment"), public_note: part(&text, "public_note") }
     }
 }
 
@@ -110,7 +109,7 @@ impl Till {
             taps,
             scans,
             installs: Installs::default(),
-            utm: person.map_or(serde_json::Value::Null, |row| json_of(&row.person.utm)),
+            utm: person.map_or(Json::Null, |row| object(&row.person.utm)),
             groups: person.map_or_else(Vec::new, |row| groups_of(row)),
             preferences: Preferences::default(),
             links: self.links(&row.link),
@@ -191,7 +190,7 @@ impl Till {
             .into_iter()
             .map(|row| CredentialView {
                 // The id of the row would, with the key, mint the token: a hash names it as well.
-                id: crockford::encode(&openssl::sha::sha256(&row.id)[..10]),
+                id: crockford::encode(&short_name(&row.id)),
                 medium: row.medium.name().to_owned(),
                 created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
                 revoked: row.revoked,
@@ -331,12 +330,8 @@ fn basis_name(basis: LevelBasis) -> &'static str {
     }
 }
 
-fn json_of(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or(serde_json::Value::Null)
-}
-
 fn groups_of(row: &PersonRow) -> Vec<String> {
-    serde_json::from_str(&row.person.groups).unwrap_or_default()
+    from_json(&row.person.groups).unwrap_or_default()
 }
 
 /// The class by recency and frequency (FIELD.md B17, RULES.md X32): days since the last visit by visits, money unused.
