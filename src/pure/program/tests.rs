@@ -6,6 +6,8 @@ mod chain;
 mod matrix;
 mod open;
 mod points;
+mod properties;
+mod random;
 mod refusals;
 mod shop;
 mod spend;
