@@ -3,6 +3,7 @@
 mod cafe;
 mod cashback;
 mod chain;
+mod language;
 mod matrix;
 mod open;
 mod points;

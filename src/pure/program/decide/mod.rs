@@ -15,6 +15,8 @@ mod void;
 
 pub use malformed::{Malformed, check};
 pub use quote::{Quote, QuoteOption, quote};
+pub use visit::present;
+pub use void::VOID_WINDOW_MS;
 
 use super::card::CardFacts;
 use super::fold;

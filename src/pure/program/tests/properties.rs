@@ -1,5 +1,5 @@
-//! Properties over generated histories. `STAMPD_HISTORIES` and `STAMPD_SEED` set number and first seed; a failure names the
-//! seed that shows it alone.
+//! Properties over generated histories. `STAMPD_HISTORIES` and `STAMPD_SEED`, set when the tests are built, give number and
+//! first seed; a failure names the seed that shows it alone.
 
 use super::random::*;
 use super::shop::*;
@@ -7,26 +7,16 @@ use crate::pure::domain::standing::Standing;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 
-fn seeds(default: u64) -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("STAMPD_SEED").unwrap_or(1);
-    first..first + number("STAMPD_HISTORIES").unwrap_or(default)
-}
-
-/// Runs `history` for each seed on two threads, and names the seed that fails.
-fn for_seeds(seeds: std::ops::Range<u64>, history: fn(u64)) {
-    let run = |seeds: Vec<u64>| {
-        for seed in seeds {
-            if std::panic::catch_unwind(|| history(seed)).is_err() {
-                panic!("STAMPD_SEED={seed} STAMPD_HISTORIES=1 shows it alone");
-            }
+/// Runs `history` for each seed and names the seed that fails. `half` of two runs the even or the odd ones.
+fn for_seeds(count: u64, half: u64, history: fn(u64)) {
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
+    let first = number(option_env!("STAMPD_SEED")).unwrap_or(1);
+    let count = number(option_env!("STAMPD_HISTORIES")).unwrap_or(count);
+    for seed in (first..first + count).filter(|seed| seed % 2 == half) {
+        if std::panic::catch_unwind(|| history(seed)).is_err() {
+            panic!("STAMPD_SEED={seed} STAMPD_HISTORIES=1 shows it alone");
         }
-    };
-    let (even, odd): (Vec<u64>, Vec<u64>) = seeds.partition(|seed| seed % 2 == 0);
-    std::thread::scope(|scope| {
-        scope.spawn(|| run(even));
-        scope.spawn(|| run(odd));
-    });
+    }
 }
 
 /// What holds of any standing, whatever happened.
@@ -173,9 +163,16 @@ fn one_history(seed: u64) {
     }
 }
 
+/// One half of the seeds; the other runs beside it.
 #[test]
-fn ten_thousand_histories() {
-    for_seeds(seeds(10_000), one_history);
+fn ten_thousand_histories_even() {
+    for_seeds(10_000, 0, one_history);
+}
+
+/// The other half.
+#[test]
+fn ten_thousand_histories_odd() {
+    for_seeds(10_000, 1, one_history);
 }
 
 /// Refunds in any number of parts remove exactly the award, and the last brings back what was redeemed.
@@ -224,9 +221,16 @@ fn one_sale_in_parts(seed: u64) {
     }
 }
 
+/// One half of the seeds; the other runs beside it.
 #[test]
-fn sales_refunded_in_parts() {
-    for_seeds(seeds(3000), one_sale_in_parts);
+fn sales_refunded_in_parts_even() {
+    for_seeds(3000, 0, one_sale_in_parts);
+}
+
+/// The other half.
+#[test]
+fn sales_refunded_in_parts_odd() {
+    for_seeds(3000, 1, one_sale_in_parts);
 }
 
 /// Two devices apart: whatever both did, their facts merge to one result in any order, and what can be spent stays at 0 or
@@ -259,9 +263,16 @@ fn one_chain(seed: u64) {
     assert!(merged.owed == 0 || merged.lots.is_empty());
 }
 
+/// One half of the seeds; the other runs beside it.
 #[test]
-fn two_devices_merge_to_one_result() {
-    for_seeds(seeds(3000), one_chain);
+fn two_devices_merge_to_one_result_even() {
+    for_seeds(3000, 0, one_chain);
+}
+
+/// The other half.
+#[test]
+fn two_devices_merge_to_one_result_odd() {
+    for_seeds(3000, 1, one_chain);
 }
 
 /// Numbers at the ends of 64 bits are refused or held; nothing panics.
@@ -301,9 +312,16 @@ fn one_extreme(seed: u64) {
     let _ = act(&mut shop, cards[0], &Command::Tap, &mut dice);
 }
 
+/// One half of the seeds; the other runs beside it.
 #[test]
-fn no_number_overflows() {
-    for_seeds(seeds(2000), one_extreme);
+fn no_number_overflows_even() {
+    for_seeds(2000, 0, one_extreme);
+}
+
+/// The other half.
+#[test]
+fn no_number_overflows_odd() {
+    for_seeds(2000, 1, one_extreme);
 }
 
 /// The histories are worth something: every kind of entry and most refusals occur in them.
