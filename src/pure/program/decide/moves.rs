@@ -46,7 +46,12 @@ fn moved(ask: &Ask, to: &CardFacts, carried: Carried, posting: fn(Moved) -> Post
 pub(super) fn opening(ask: &Ask, carried: &Carried) -> Result<Verdict, Refusal> {
     let mut judge = Judge::gate(ask, Act::Give);
     judge.refuse_if(!ask.manages(), RefusalCode::NeedsManager);
-    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried.clone()))], ..Verdict::default() })
+    let mut carried = carried.clone();
+    if ask.rules().carries() && carried.counters.stepped_minor == 0 {
+        // Another system knows the total only; with carry it is the total that earns.
+        carried.counters.stepped_minor = carried.counters.tx_amount_minor;
+    }
+    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried))], ..Verdict::default() })
 }
 
 /// A step in the life of a coupon: given, taken, used, withdrawn. Past its day it is `reward_expired`, once used or
