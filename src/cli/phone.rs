@@ -37,6 +37,8 @@ A card.json for --file:
   apple    {\"pass_type_id\": \"pass.com.example.loyalty\", \"vas_public_key\": \"MDkw…\", \"message\": \"LC1…\"}
   google   {\"collector_id\": 20180608, \"key_version\": 1, \"smart_tap_public_key\": \"-----BEGIN PUBLIC…\",
             \"smart_tap_value\": \"LC1…\"}
+  ntag424  {\"uid\": \"04…\", \"meta_read_key_hex\": \"…\", \"file_read_key_hex\": \"…\",
+            \"url\": \"https://cards.example/t?picc={picc}&cmac={cmac}\"}
 
 Exit code 0 when the reader took the pass each time, else 1. What the shop booked for it, only the shop knows.";
 
@@ -77,6 +79,9 @@ pub struct PhoneArgs {
     /// Shows itself wrong on purpose, as --list explains; may be given several times.
     #[arg(long, value_name = "NAME[=VALUE]")]
     fault: Vec<Fault>,
+    /// Where ntag424 keeps its counters; by default phone-counters.txt beside demo.json or the card's file.
+    #[arg(long, value_name = "PATH")]
+    state: Option<PathBuf>,
     /// Shifts the phone's clock, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_shift: i64,

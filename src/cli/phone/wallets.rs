@@ -6,10 +6,12 @@ use clap::ValueEnum;
 use super::PhoneArgs;
 use crate::pure::domain::Serial;
 use crate::tools::phone::apple::{self, ApplePass, IPhone};
+use crate::tools::phone::bytes::from_hex;
 use crate::tools::phone::fault::{Fault, FaultKind, Faulty, HOLDING_FAULTS, LINK_FAULTS};
 use crate::tools::phone::google::{self, AndroidPhone, GooglePass};
+use crate::tools::phone::ntag424::{self, Counter, Ntag424};
 use crate::tools::phone::wallet_file::{
-    AppleCardFile, CardChoice, DemoCard, DemoFile, GoogleCardFile, WalletFileError,
+    AppleCardFile, CardChoice, DemoCard, DemoFile, FobFile, GoogleCardFile, WalletFileError,
 };
 use crate::tools::phone::{Handset, TimeSource};
 
@@ -20,6 +22,8 @@ pub(super) enum WalletKind {
     Apple,
     /// An Android phone with the card's pass (Google Smart Tap).
     Google,
+    /// The card's NTAG 424 DNA fob (SUN).
+    Ntag424,
 }
 
 impl WalletKind {
@@ -35,6 +39,11 @@ impl WalletKind {
                 "google",
                 "An Android phone with the card's pass: Google Smart Tap 2.1, which verifies the shop's signature.",
                 google::FAULTS,
+            ),
+            WalletKind::Ntag424 => (
+                "ntag424",
+                "The card's NTAG 424 DNA fob: a link with UID, counter and MAC, new at every reading; the counter is kept.",
+                ntag424::FAULTS,
             ),
         }
     }
@@ -52,6 +61,7 @@ pub(super) fn handset(
     let (card, handset) = match wallet {
         WalletKind::Apple => iphone(args, &own, time)?,
         WalletKind::Google => android(args, &own)?,
+        WalletKind::Ntag424 => fob(args, &own)?,
     };
     Ok((card, Faulty::around(handset, &link)?.0))
 }
@@ -66,13 +76,14 @@ fn iphone(args: &PhoneArgs, faults: &[Fault], time: &TimeSource) -> anyhow::Resu
             (format!("the card of {}", file.display()), pass)
         }
         None => {
-            let (demo, card) = demo_card(args)?;
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, message) =
+                demo.card(&choice(args), &args.demo, "nfc_message", |card| card.nfc_message.clone())?;
             let apple = demo.apple.as_ref().ok_or_else(|| lacks(args, "the shop has no Apple part"))?;
-            let message = card.nfc_message.as_deref().ok_or_else(|| lacks(args, "this card has no nfc_message"))?;
-            let mut pass = ApplePass::new(&apple.pass_type_id, &apple.vas_public_key, message)
+            let mut pass = ApplePass::new(&apple.pass_type_id, &apple.vas_public_key, &message)
                 .with_context(|| args.demo.display().to_string())?;
             pass.barcode.clone_from(&card.barcode);
-            (card_words(&card), pass)
+            (card_words(card), pass)
         }
     };
     let mut phone = IPhone::new(vec![pass], time.clone()).with_clock_shift(args.clock_shift);
@@ -93,15 +104,15 @@ fn android(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dy
             (format!("the card of {}", file.display()), pass)
         }
         None => {
-            let (demo, card) = demo_card(args)?;
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, value) =
+                demo.card(&choice(args), &args.demo, "smart_tap_value", |card| card.smart_tap_value.clone())?;
             let google = demo.google.as_ref().ok_or_else(|| lacks(args, "the shop has no Google part"))?;
-            let value =
-                card.smart_tap_value.as_deref().ok_or_else(|| lacks(args, "this card has no smart_tap_value"))?;
             let mut pass =
-                GooglePass::new(google.collector_id, google.key_version, &google.smart_tap_public_key, value)
+                GooglePass::new(google.collector_id, google.key_version, &google.smart_tap_public_key, &value)
                     .with_context(|| args.demo.display().to_string())?;
             pass.barcode.clone_from(&card.barcode);
-            (card_words(&card), pass)
+            (card_words(card), pass)
         }
     };
     let mut phone = AndroidPhone::new(pass);
@@ -111,16 +122,39 @@ fn android(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dy
     Ok((card, Box::new(phone)))
 }
 
-/// The shop and the card that the arguments choose.
-fn demo_card(args: &PhoneArgs) -> anyhow::Result<(DemoFile, DemoCard)> {
-    let demo = DemoFile::read(&args.demo)?;
-    let choice = match (&args.card, &args.programme) {
+fn fob(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dyn Handset>)> {
+    let (card, uid, keys, home) = match &args.file {
+        Some(file) => {
+            let fob = FobFile::read(file)?;
+            (format!("the fob of {}", file.display()), fob.uid, fob.shop.keys(file)?, file)
+        }
+        None => {
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, uid) = demo.card(&choice(args), &args.demo, "ntag424_uid", |card| card.ntag424_uid.clone())?;
+            let shop = demo.ntag424.as_ref().ok_or_else(|| lacks(args, "the shop has no NTAG 424 part"))?;
+            (card_words(card), uid, shop.keys(&args.demo)?, &args.demo)
+        }
+    };
+    let uid = from_hex(&uid).and_then(|uid| uid.try_into().ok());
+    let uid = uid.with_context(|| format!("{}: the UID is not 7 bytes in hexadecimal", home.display()))?;
+    let state = args.state.clone().unwrap_or_else(|| home.with_file_name("phone-counters.txt"));
+    let counter = Counter::in_file(&state, &uid).with_context(|| {
+        format!("cannot read the fobs' counters in {}; give another file with --state", state.display())
+    })?;
+    let mut fob = Ntag424::new(keys, uid, counter);
+    for fault in faults {
+        fob = fob.with_fault(fault)?;
+    }
+    Ok((card, Box::new(fob)))
+}
+
+/// Which card of demo.json the arguments choose.
+fn choice(args: &PhoneArgs) -> CardChoice {
+    match (&args.card, &args.programme) {
         (Some(serial), _) => CardChoice::Serial(*serial),
         (None, Some(name)) => CardChoice::Programme(name.clone()),
         (None, None) => CardChoice::First,
-    };
-    let card = demo.card(&choice, &args.demo)?.clone();
-    Ok((demo, card))
+    }
 }
 
 fn lacks(args: &PhoneArgs, what: &str) -> WalletFileError {

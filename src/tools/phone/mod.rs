@@ -6,7 +6,8 @@
 //!   └─ host, port of one slot      └─ record: power, reset and every APDU with its answer, waited for by observation
 //! ```
 //!
-//! A handset ([`Handset`]) is one wallet or chip: [`apple`], [`google`]. Faults ([`fault`]) make it show itself wrong on purpose.
+//! A handset ([`Handset`]) is one wallet or chip: [`apple`], [`google`],
+//! [`ntag424`]. Faults ([`fault`]) make it show itself wrong on purpose.
 //!
 //! **Invariant:** nothing here imports `pure::tap` or `pure::apdu`. The two sides of a protocol are written twice, from
 //! the specification, so that a misreading in one does not pass unseen in the other. Nothing here prints: what was asked
@@ -19,6 +20,7 @@ pub mod deflate;
 pub mod fault;
 pub mod google;
 pub mod ndef;
+pub mod ntag424;
 pub mod replay;
 pub mod vpcd;
 pub mod wallet_file;
