@@ -44,6 +44,16 @@ pub fn salted_hash(salt: &[u8; 16], text: &str) -> [u8; 32] {
     hash.finish()
 }
 
+/// SHA-256 over texts, each with its length: what tells one request from another.
+pub fn content_hash(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finish()
+}
+
 /// A short name for bytes that must not be shown: the first ten of their SHA-256.
 pub fn short_name(bytes: &[u8]) -> [u8; 10] {
     let hash = openssl::sha::sha256(bytes);

@@ -16,6 +16,7 @@ mod people;
 mod programmes;
 mod read;
 mod requests;
+mod sales;
 mod txn;
 mod verify;
 mod writer;
@@ -33,6 +34,7 @@ pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
 

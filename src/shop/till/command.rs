@@ -5,9 +5,9 @@ use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::entry::{Reason, RemoveReason};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Now, Refusal, SaleId, Serial, VisitId};
+use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, SaleId, Serial, VisitId};
 use crate::pure::program::decide::Target;
-use crate::pure::program::{self, Ask, Command, Standing};
+use crate::pure::program::{self, Ask, Command, Standing, Verdict};
 use crate::pure::text;
 use crate::pure::wire::lan::{EntryRequest, FieldProblem, PostedView, Problem};
 use crate::pure::wire::text::{named, salted_hash};
@@ -95,7 +95,9 @@ impl Till {
         let asked = Asked {
             kind: EventKind::Entry,
             visit: posting.visit,
+            grade: None,
             txn_id: posting.txn_id.as_deref(),
+            sale: None,
             text: posting.text.as_deref(),
         };
         self.command_in_txn(txn, now, actor, serial, &command, asked)
@@ -110,7 +112,7 @@ impl Till {
         serial: Serial,
         command: &Command,
     ) -> Result<Outcome<PostedView>, TillError> {
-        let asked = Asked { kind: EventKind::Entry, visit: None, txn_id: None, text: None };
+        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
         self.command_in_txn(txn, now, actor, serial, command, asked)
     }
 
@@ -143,7 +145,9 @@ impl Till {
         let asked = Asked {
             kind: EventKind::Void,
             visit: event.what.visit,
+            grade: None,
             txn_id: event.what.txn_id.as_deref(),
+            sale: event.what.sale,
             text: text.as_deref(),
         };
         let command = Command::Void { of: Target::Event(event.id), elsewhere };
@@ -159,6 +163,41 @@ impl Till {
         command: &Command,
         asked: Asked<'_>,
     ) -> Result<Outcome<PostedView>, TillError> {
+        let judged = self.judged_in_txn(txn, now, &actor, serial, command, &asked)?;
+        let (card, referrer, verdict) = match judged {
+            Ok(judged) => judged,
+            Err(problem) => return Ok(Outcome::Refused(problem)),
+        };
+        let mut what = Happening::new(asked.kind, actor);
+        what.card = Some(serial);
+        what.visit = asked.visit;
+        what.txn_id = asked.txn_id.map(str::to_owned);
+        what.sale = asked.sale;
+        let salt: [u8; 16] = self.random();
+        what.text_hash = asked.text.map(|text| salted_hash(&salt, text));
+        let before = card.standing.clone();
+        let known = [Some(card), referrer].into_iter().flatten();
+        let mut posted = self.post_in_txn(txn, now, what, verdict.entries, known)?;
+        if let Some(text) = asked.text {
+            txn.event_text_store(posted.position, &salt, text)?;
+        }
+        let card =
+            posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
+        let entries = self.posted_views(txn, &card, &before, &posted, asked.text)?;
+        let card = self.card_view_of(&txn.reads(), &card, now)?;
+        Ok(Outcome::Done(PostedView { entries, card }))
+    }
+
+    /// Posts what is due on the card, then asks the rules: the card with its referrer's and the verdict, or the refusal.
+    pub(super) fn judged_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        actor: &Actor,
+        serial: Serial,
+        command: &Command,
+        asked: &Asked<'_>,
+    ) -> Result<Result<Judged, Box<Problem>>, TillError> {
         let row = self.card_known(&txn.reads(), serial)?;
         let card = self.card_state_of(&txn.reads(), row)?;
         let card = self.jobs_in_txn(txn, now, card)?;
@@ -173,33 +212,16 @@ impl Till {
             referrer: referrer.as_ref().map(|referrer| (&referrer.facts, &referrer.standing)),
             at: &at,
             trust: now.trust,
-            actor: &actor,
-            grade: None,
+            actor,
+            grade: asked.grade,
             visit: asked.visit,
             txn_id: asked.txn_id,
         };
         program::check(&ask, command).map_err(|malformed| TillError::field(malformed.pointer, malformed.detail))?;
-        let verdict = match program::decide(&ask, command) {
-            Ok(verdict) => verdict,
-            Err(refusal) => return Ok(Outcome::Refused(Box::new(self.refused(&card, &refusal)?))),
-        };
-        let mut what = Happening::new(asked.kind, actor);
-        what.card = Some(serial);
-        what.visit = asked.visit;
-        what.txn_id = asked.txn_id.map(str::to_owned);
-        let salt: [u8; 16] = self.random();
-        what.text_hash = asked.text.map(|text| salted_hash(&salt, text));
-        let before = card.standing.clone();
-        let known = [Some(card), referrer].into_iter().flatten();
-        let mut posted = self.post_in_txn(txn, now, what, verdict.entries, known)?;
-        if let Some(text) = asked.text {
-            txn.event_text_store(posted.position, &salt, text)?;
-        }
-        let card =
-            posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
-        let entries = self.posted_views(txn, &card, &before, &posted, asked.text)?;
-        let card = self.card_view_of(&txn.reads(), &card, now)?;
-        Ok(Outcome::Done(PostedView { entries, card }))
+        Ok(match program::decide(&ask, command) {
+            Ok(verdict) => Ok((card, referrer, verdict)),
+            Err(refusal) => Err(Box::new(self.refused(&card, &refusal)?)),
+        })
     }
 
     /// The lines of a posting; after a void the whole history is told anew, as what came later may stand otherwise.
@@ -228,12 +250,17 @@ impl Till {
     }
 }
 
-/// What a posting by hand carries beside its command.
-struct Asked<'a> {
-    kind: EventKind,
-    visit: Option<VisitId>,
-    txn_id: Option<&'a str>,
-    text: Option<&'a str>,
+/// A card as it stands after what was due, its referrer's if it may gain, and what the rules say.
+pub(super) type Judged = (CardState, Option<CardState>, Verdict);
+
+/// What a posting carries beside its command.
+pub(super) struct Asked<'a> {
+    pub kind: EventKind,
+    pub visit: Option<VisitId>,
+    pub grade: Option<Grade>,
+    pub txn_id: Option<&'a str>,
+    pub sale: Option<SaleId>,
+    pub text: Option<&'a str>,
 }
 
 /// `of` of a request: an entry's id, our number of a sale, or the till's.
@@ -266,7 +293,7 @@ fn fault(faults: &mut Vec<FieldProblem>, name: &str, detail: impl Into<String>) 
     faults.push(FieldProblem { pointer: format!("/{name}"), detail: detail.into() });
 }
 
-fn txn_id_ok(text: &str) -> bool {
+pub(super) fn txn_id_ok(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
 }
 

@@ -15,7 +15,7 @@ use crate::pure::tap::TokenProblem;
 use crate::pure::text;
 use crate::pure::wire::lan::{TapView, TimingView};
 use crate::pure::wire::text::{from_json, json};
-use crate::shop::ledger::{PastVisit, Reads, Txn};
+use crate::shop::ledger::{PastVisit, PresentedRow, Reads, Txn};
 
 /// How a card was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,6 +323,17 @@ impl Till {
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
                 self.tell(txn, now, shown, &view)?;
                 let answer = json(&view);
+                if !awarded {
+                    let shown_now = PresentedRow {
+                        card: serial,
+                        visit,
+                        grade: token.grade,
+                        boot_id: now.boot_id,
+                        boot_ns: now.boot_ns,
+                        answer: answer.clone(),
+                    };
+                    self.presented_in_txn(txn, now, &shown.till, shown_now)?;
+                }
                 let past = PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
                 txn.visit_store(serial, &past)?;
                 Ok(Tapped { view, card: Some(serial) })

@@ -221,7 +221,7 @@ impl Till {
 }
 
 /// The standing as it is once everything due is posted; it is posted with the next act on the card.
-fn with_due(card: &CardState, at: &Moment, now: &Now) -> Result<Standing, TillError> {
+pub(super) fn with_due(card: &CardState, at: &Moment, now: &Now) -> Result<Standing, TillError> {
     let book = card.book()?;
     let mut standing = card.standing.clone();
     let entries = program::due(book, &card.facts, &standing, at, now.trust);
