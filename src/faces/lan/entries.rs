@@ -61,7 +61,7 @@ pub async fn entry_void(
 }
 
 /// Who posts: the caller at its till, the member of staff whom the request names, and a manager who approved with a PIN.
-async fn actor_of(
+pub(super) async fn actor_of(
     lan: &Lan,
     caller: &Caller,
     till: Option<&str>,

@@ -11,6 +11,7 @@ mod device;
 mod entries;
 mod events;
 mod extract;
+mod sales;
 mod scans;
 
 use axum::Router;
@@ -57,6 +58,14 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))
         .routes(routes!(scans::scan))
+        .routes(routes!(sales::sale))
+        .routes(routes!(sales::quote))
+        .routes(routes!(sales::sale_read))
+        .routes(routes!(sales::sale_complete))
+        .routes(routes!(sales::sale_cancel))
+        .routes(routes!(sales::sale_refund))
+        .routes(routes!(sales::sale_void))
+        .routes(routes!(sales::presented, sales::presented_clear))
         .routes(routes!(device::token_create))
         .routes(routes!(device::staff_list))
         .split_for_parts()

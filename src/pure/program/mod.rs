@@ -32,7 +32,6 @@ mod rewards;
 pub mod round;
 pub mod rules;
 mod sales;
-mod sentence;
 pub mod standing;
 
 #[cfg(test)]
@@ -51,5 +50,4 @@ pub use figures::{Figures, NextExpiry, Tier, figures, open_liability_minor};
 pub use fold::{Applied, apply, fold};
 pub use history::{Explanation, HistoryRow, Label, history, rows};
 pub use rules::{Campaign, Kind, LevelBasis, Rulebook, Rules};
-pub use sentence::sentence;
 pub use standing::Standing;

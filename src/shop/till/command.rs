@@ -235,9 +235,12 @@ impl Till {
     ) -> Result<Vec<crate::pure::wire::lan::EntryView>, TillError> {
         let facts = EventFacts::of(&posted.event, text);
         if posted.event.what.kind == EventKind::Void {
-            let history = program::history(card.book()?, &txn.reads().card_facts(card.row.serial)?);
+            let book = card.book()?;
+            let history = program::history(book, &txn.reads().card_facts(card.row.serial)?);
             let rows = history.into_iter().filter(|row| row.event == posted.event.id);
-            return Ok(rows.filter_map(|row| super::view::entry_view(card.row.serial, &row, None, &facts)).collect());
+            return Ok(rows
+                .filter_map(|row| super::view::entry_view(card.row.serial, book.current().1, &row, None, &facts))
+                .collect());
         }
         self.entry_views(card, before, &facts)
     }

@@ -5,10 +5,10 @@ use jiff::tz::TimeZone;
 use super::posting::CardState;
 use super::{Till, TillError};
 use crate::pure::domain::{
-    Actor, DeviceId, Event, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Now, Serial, crockford,
+    Actor, DeviceId, Event, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Now, RuleVersion, Serial, crockford,
 };
 use crate::pure::domain::{Entry, EntryId, EventId};
-use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Standing};
+use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::{
@@ -31,6 +31,9 @@ impl<'e> EventFacts<'e> {
         Self { event, comment: part(&text, "comment"), public_note: part(&text, "public_note") }
     }
 }
+
+/// Decimals of money in the explanations. The currencies of our shops have two; a shop in yen will need the exponent here.
+const MINOR_DIGITS: u8 = 2;
 
 /// Lines of a history read at once for their events.
 const EVENTS_PAGE_MAX: usize = 200;
@@ -139,7 +142,9 @@ impl Till {
         let units = |row: &HistoryRow| {
             own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units())
         };
-        Ok(rows.iter().filter_map(|row| entry_view(serial, row, units(row), facts)).collect())
+        let book = card.book()?;
+        let rules = |row: &HistoryRow| book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
+        Ok(rows.iter().filter_map(|row| entry_view(serial, rules(row), row, units(row), facts)).collect())
     }
 
     /// A page of what moved a card's balance, newest first; `None` where no card has this serial. The cursor counts rows
@@ -170,7 +175,13 @@ impl Till {
                 return Err(LedgerError::Damaged(format!("event {} is missing", row.event)).into());
             };
             let units = facts.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
-            views.extend(entry_view(serial, row, units, &EventFacts::of(&posted.event, posted.text.as_deref())));
+            views.extend(entry_view(
+                serial,
+                card.book()?.at(row.explanation.rule.unwrap_or(RuleVersion(0))),
+                row,
+                units,
+                &EventFacts::of(&posted.event, posted.text.as_deref()),
+            ));
         }
         Ok(Some(HistoryPage { rows: views, next_cursor: (begin > 0).then(|| begin.to_string()) }))
     }
@@ -247,6 +258,7 @@ pub(super) fn with_due(card: &CardState, at: &Moment, now: &Now) -> Result<Stand
 /// One line; `None` for rows that are no entries (rewards unlocked, levels changed).
 pub(super) fn entry_view(
     serial: Serial,
+    rules: &Rules,
     row: &HistoryRow,
     units: Option<i64>,
     facts: &EventFacts<'_>,
@@ -271,7 +283,7 @@ pub(super) fn entry_view(
             .map(|ms| Moment { ms, zone: row.at.zone.clone() }.rfc3339()),
         voided: row.voided,
         rule_version: row.explanation.rule.map_or(0, |rule| rule.0),
-        explanation: program::sentence(row),
+        explanation: program::explain::sentence(rules, MINOR_DIGITS, &row.explanation),
         visit: what.visit.map(|visit| visit.to_string()),
         txn_id: row.txn_id.clone(),
         till: row.till.as_ref().map(ToString::to_string),
