@@ -31,10 +31,16 @@ use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::Ledger;
 use crate::shop::reader::{Feedback, NoFeedback, Readers};
-use crate::shop::till::{Mode, Settings, Till, TillSettings};
+use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
 const CHAIN_CHECKED_AT_START: i64 = 1_000;
+
+/// How often the daemon looks for what is due.
+const JOBS_EVERY: Duration = Duration::from_secs(10);
+
+/// Cards whose jobs share a commit.
+const JOBS_AT_ONCE: usize = 20;
 
 /// How long requests under way may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -161,6 +167,7 @@ impl Daemon {
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
+        let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -175,6 +182,7 @@ impl Daemon {
         if let Some(watchdog) = watchdog {
             watchdog.abort();
         }
+        jobs.abort();
         self.lan.stopping.cancel();
         if let Some(readers) = self.readers.take() {
             // Its threads end by themselves; a hung reader must not hold up the stop.
@@ -251,6 +259,34 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
             }
         }
     }))
+}
+
+/// Posts what nobody taps for: open sales that nobody completed, lots and rewards whose day is over, pending points that
+/// ripened. A look costs one indexed read; only what is due is written, a few cards in each commit, so that no tap waits.
+fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(JOBS_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            loop {
+                let (desk, now) = (till.clone(), clock.now());
+                let done = till.ledger().write(move |txn| -> Result<usize, TillError> {
+                    let released = desk.sales_release_in_txn(txn, &now, open_sale_s)?;
+                    Ok(released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?)
+                });
+                match done.await {
+                    Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}
+                    Ok(Ok(_)) => break,
+                    Ok(Err(error)) => {
+                        tracing::error!(?error, "daemon.jobs: what is due could not be posted; it is tried again");
+                        break;
+                    }
+                    Err(_) => return,
+                }
+            }
+        }
+    })
 }
 
 /// Where a configuration lies that a command was not told.

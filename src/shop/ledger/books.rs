@@ -113,6 +113,13 @@ impl Reads<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Cards of which something is due at rule time `until_ms`, the longest due first, at most `limit`.
+    pub fn cards_due(&self, until_ms: i64, limit: usize) -> Result<Vec<Serial>, LedgerError> {
+        let mut statement = self.prepare("SELECT serial FROM card WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?2")?;
+        let rows = statement.query_map(params![until_ms, limit as i64], |row| serial_column(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// All serials from `after` on, rising, at most `limit`: the way through every card.
     pub fn serials_after(&self, after: Option<Serial>, limit: usize) -> Result<Vec<Serial>, LedgerError> {
         let mut statement = self.prepare("SELECT serial FROM card WHERE serial > ?1 ORDER BY serial LIMIT ?2")?;
@@ -271,11 +278,16 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// Stores a card's new standing; answers its new revision.
-    pub fn card_standing_store(&mut self, serial: Serial, standing: &[u8]) -> Result<i64, LedgerError> {
+    /// Stores a card's new standing and when something of it is due next; answers its new revision.
+    pub fn card_standing_store(
+        &mut self,
+        serial: Serial,
+        standing: &[u8],
+        due_ms: Option<i64>,
+    ) -> Result<i64, LedgerError> {
         self.query_one(
-            "UPDATE card SET standing = ?2, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
-            params![Sql(serial), standing],
+            "UPDATE card SET standing = ?2, due_ms = ?3, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            params![Sql(serial), standing, due_ms],
             |row| row.get(0),
         )?
         .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))

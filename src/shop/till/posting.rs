@@ -147,12 +147,25 @@ impl Till {
         for serial in moved {
             if let Some(card) = cards.get_mut(&serial) {
                 card.row.standing = standing_bytes(&card.standing);
-                card.row.revision = txn.card_standing_store(serial, &card.row.standing)?;
+                card.row.revision = txn.card_standing_store(serial, &card.row.standing, due_ms(&card.standing))?;
                 txn.outbox_put("pass", serial, card.row.revision, now)?;
                 self.updated_in_txn(txn, now, serial, card.row.revision, cause)?;
             }
         }
         Ok(Posted { event: appended.event, position: appended.position, cards })
+    }
+
+    /// Posts what is due on at most `limit` cards; answers how many it was. What is not due after all (the clock is not
+    /// trusted, the rules changed) is looked at again when its card moves.
+    pub fn jobs_due_in_txn(&self, txn: &mut Txn<'_>, now: &Now, limit: usize) -> Result<usize, TillError> {
+        let due = txn.reads().cards_due(txn.rule_time(now).ms, limit)?;
+        let mut posted = 0;
+        for serial in &due {
+            let Some(card) = self.card_state(&txn.reads(), *serial)? else { continue };
+            let revision = card.row.revision;
+            posted += usize::from(self.jobs_in_txn(txn, now, card)?.row.revision != revision);
+        }
+        Ok(posted)
     }
 
     /// Tells listeners that a card changed.
@@ -175,6 +188,15 @@ impl Till {
         let (_, rules) = books.get(programme)?.current();
         program::card_expiry(rules, issued.date())
     }
+}
+
+/// When something of the card lapses or ripens next.
+fn due_ms(standing: &Standing) -> Option<i64> {
+    let lots = standing.lots.iter().map(|lot| lot.expires_ms);
+    let rewards = standing.rewards.iter().map(|lot| lot.expires_ms);
+    let pending = standing.pending.iter().map(|pending| pending.matures_ms);
+    let inactive = standing.inactive_ms.filter(|_| !standing.lots.is_empty());
+    lots.chain(rewards).chain(pending).chain(inactive).filter(|ms| *ms != i64::MAX).min()
 }
 
 /// What the rules must know of a card and its customer.

@@ -92,9 +92,12 @@ CREATE TABLE card (
     expires_on  TEXT,
     link        BLOB NOT NULL UNIQUE,
     standing    BLOB NOT NULL,
+    -- Rule time at which something of the card lapses or ripens next; null where nothing does.
+    due_ms      INTEGER,
     revision    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX card_customer ON card (customer, programme);
+CREATE INDEX card_due ON card (due_ms) WHERE due_ms IS NOT NULL;
 
 -- One row for each medium of a card: `id` is the LC1 credential id (12 bytes) or the keyed hash of a chip (32 bytes).
 CREATE TABLE credential (
