@@ -21,7 +21,8 @@ use crate::pure::domain::{
 pub enum Applied {
     /// The standing counts it now.
     Done,
-    /// A void changes what lies behind it: the standing is unchanged, [`fold()`] all facts instead.
+    /// A void changes what lies behind it, and a fact that is not later than all before belongs between them (or is
+    /// there already): the standing is unchanged, [`fold()`] all facts instead.
     NeedsFold,
 }
 
@@ -33,7 +34,7 @@ pub fn fold(book: &Rulebook, facts: &[Fact]) -> Standing {
 /// Counts one more fact, later than all before. It trusts what the fact says of its sale; facts of other devices that
 /// may contradict each other are taken by [`fold()`].
 pub fn apply(book: &Rulebook, standing: &mut Standing, fact: &Fact) -> Applied {
-    if matches!(fact.entry.posting, Posting::Void { .. }) {
+    if matches!(fact.entry.posting, Posting::Void { .. }) || standing.last_key >= Some(fact.key) {
         return Applied::NeedsFold;
     }
     step(book.at(fact.rule()), standing, None, fact);

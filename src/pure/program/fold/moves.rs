@@ -3,7 +3,7 @@
 use super::{Qualifies, Step, add};
 use crate::pure::domain::CouponId;
 use crate::pure::domain::entry::{Carried, Counters, CouponStep, Direction, Lapse, Moved, Pending};
-use crate::pure::domain::standing::{CouponStage, CouponState};
+use crate::pure::domain::standing::{CouponCounts, CouponStage, CouponState};
 use crate::pure::program::{lots, rewards};
 
 impl Step<'_> {
@@ -39,6 +39,10 @@ impl Step<'_> {
     pub(super) fn carry_in(&mut self, carried: &Carried) {
         let standing = &mut *self.standing;
         combine(&mut standing.counters, &carried.counters, i64::saturating_add);
+        combine_coupons(&mut standing.coupon_counts, &carried.coupon_counts, i64::saturating_add);
+        let known: Vec<CouponId> = standing.coupons.iter().map(|state| state.id).collect();
+        let brought = carried.coupons.iter().filter(|state| !known.contains(&state.id));
+        standing.coupons.extend(brought.cloned());
         standing.first_earned |= carried.first_earned;
         add(&mut standing.debt, carried.debt);
         add(&mut standing.overdraft, carried.overdraft);
@@ -65,7 +69,10 @@ impl Step<'_> {
         }
         let standing = &mut *self.standing;
         // Two devices may each have moved the card's totals away: what is gone already is not taken again.
-        combine(&mut standing.counters, &carried.counters, |total, part| total.saturating_sub(part).max(total.min(0)));
+        let less = |total: i64, part: i64| total.saturating_sub(part).max(total.min(0));
+        combine(&mut standing.counters, &carried.counters, less);
+        combine_coupons(&mut standing.coupon_counts, &carried.coupon_counts, less);
+        standing.coupons.retain(|state| carried.coupons.iter().all(|moved| moved.id != state.id));
         for (held, moved) in [
             (&mut standing.owed, carried.owed),
             (&mut standing.debt, carried.debt),
@@ -118,6 +125,18 @@ fn combine(into: &mut Counters, other: &Counters, with: fn(i64, i64) -> i64) {
         (&mut into.rewards_expired, other.rewards_expired),
         (&mut into.referral_earned, other.referral_earned),
         (&mut into.shortfall, other.shortfall),
+    ];
+    for (total, part) in pairs {
+        *total = with(*total, part);
+    }
+}
+
+fn combine_coupons(into: &mut CouponCounts, other: &CouponCounts, with: fn(i64, i64) -> i64) {
+    let pairs = [
+        (&mut into.coupons_claimed, other.coupons_claimed),
+        (&mut into.coupons_used, other.coupons_used),
+        (&mut into.entry_claimed, other.entry_claimed),
+        (&mut into.entry_used, other.entry_used),
     ];
     for (total, part) in pairs {
         *total = with(*total, part);

@@ -167,6 +167,12 @@ fn coupons_are_assigned_claimed_used_and_counted_apart() {
     assert_eq!(act(&mut shop, 2, CouponAct::Use).unwrap_err().code, RefusalCode::RewardExpired);
     act(&mut shop, 2, CouponAct::Withdraw).expect("withdrawn");
     assert_eq!(shop.standing(card).coupons[1].stage, CouponStage::Voided);
+    let into = shop.card();
+    let target = shop.cards[&into].facts.clone();
+    shop.act(card, &Command::Merge { into: target }).expect("merged");
+    assert!(shop.standing(card).coupons.is_empty());
+    let there = shop.standing(into);
+    assert_eq!((there.coupons.len(), there.coupon_counts.coupons_used, there.coupon_counts.entry_claimed), (2, 1, 1));
     let unknown = Command::Coupon { coupon: coupon(9), act: CouponAct::Use };
     assert_eq!(shop.ask(card, None, None, |ask| check(ask, &unknown)).unwrap_err().pointer, "/coupon");
 }
