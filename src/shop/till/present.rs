@@ -234,7 +234,7 @@ impl Till {
         let within =
             past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
         let Some(mut view) = from_json::<TapView>(&past.answer) else { return Ok(None) };
-        if !within || presentable(card).is_err() {
+        if !within || card.row.deleted || card.row.blocked {
             return Ok(None);
         }
         let mut what = self.happening(shown, Some(token), past.visit);
@@ -279,11 +279,10 @@ impl Till {
                 visit: Some(visit),
                 txn_id: None,
             };
-            match presentable(&card) {
-                // In mode `sale` a tap shows the card and the sale awards, also where the programme awards by visit.
-                Ok(()) if mode == Mode::Sale => Ok(Verdict::default()),
-                Ok(()) => program::decide(&ask, &Command::Tap),
-                Err(refusal) => Err(refusal),
+            match mode {
+                // The sale awards, also where the programme awards by visit.
+                Mode::Sale => program::present(&ask).map(|()| Verdict::default()),
+                Mode::Tap => program::decide(&ask, &Command::Tap),
             }
         };
         let mut what = self.happening(shown, Some(token), visit);
@@ -367,15 +366,6 @@ impl Till {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
         txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?;
         Ok(())
-    }
-}
-
-/// Whether a card may be shown at all; everything else is the rules' to judge.
-fn presentable(card: &CardState) -> Result<(), Refusal> {
-    match (card.row.deleted, card.row.blocked) {
-        (true, _) => Err(RefusalCode::CardDeleted.into()),
-        (_, true) => Err(RefusalCode::CardBlocked.into()),
-        _ => Ok(()),
     }
 }
 

@@ -320,7 +320,7 @@ impl Till {
         let card = self.card_state_of(reads, self.card_known(reads, shown.card)?)?;
         let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
         let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
-        let standing = super::view::with_due(&card, &at, now)?;
+        let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let referrer = match card.facts.referrer.filter(|_| !standing.first_earned) {
             Some(serial) => self.card_state(reads, serial)?,
             None => None,

@@ -4,10 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::posting::CardState;
 use super::{Till, TillError};
-use crate::pure::domain::{
-    Actor, DeviceId, Event, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Now, RuleVersion, Serial, crockford,
-};
-use crate::pure::domain::{Entry, EntryId, EventId};
+use crate::pure::domain::{Event, Fact, Moment, Now, RuleVersion, Serial, crockford};
 use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
@@ -51,7 +48,7 @@ impl Till {
     pub(super) fn card_view_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<CardView, TillError> {
         let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
         let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
-        let standing = with_due(card, &at, now)?;
+        let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let figures = program::figures(card.book()?, &card.facts, &standing, &at);
         let (taps, scans) = reads.shown_counts(card.row.serial)?;
         let rfc = |ms: Option<i64>| ms.map(|ms| Moment { ms, zone: at.zone.clone() }.rfc3339());
@@ -229,30 +226,6 @@ impl Till {
         };
         self.rulebooks().iter().map(view).collect()
     }
-}
-
-/// The standing as it is once everything due is posted; it is posted with the next act on the card.
-pub(super) fn with_due(card: &CardState, at: &Moment, now: &Now) -> Result<Standing, TillError> {
-    let book = card.book()?;
-    let mut standing = card.standing.clone();
-    let entries = program::due(book, &card.facts, &standing, at, now.trust);
-    for (index, NewEntry { card, rule, posting }) in entries.into_iter().enumerate() {
-        let nil = uuid::Uuid::nil();
-        let hlc = standing.last_key.map_or(Hlc::ZERO, |key| key.hlc).next(at.ms);
-        let fact = Fact {
-            key: FactKey { hlc, device: DeviceId(0), incarnation: Incarnation(0), seq: 0, index: index as u16 },
-            event: EventId(nil),
-            at: at.clone(),
-            till: Actor::device(None).till,
-            visit: None,
-            txn_id: None,
-            sale: None,
-            entry: Entry { id: EntryId(nil), card, rule, posting },
-        };
-        // Jobs are no voids: they are always taken.
-        let _ = program::apply(book, &mut standing, &fact);
-    }
-    Ok(standing)
 }
 
 /// One line; `None` for rows that are no entries (rewards unlocked, levels changed).
