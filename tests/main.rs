@@ -2,5 +2,5 @@
 
 mod reader;
 mod support;
-mod transcripts;
 mod systemd;
+mod transcripts;

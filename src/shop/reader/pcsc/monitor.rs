@@ -261,8 +261,9 @@ impl Monitor {
             }
             Change::ChipCame { reader, presence, atr } => {
                 let chip = ChipHere { presence, insertions: 1, in_field: true, atr, seen_ns };
-                self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = Some(chip)));
+                // Before its thread can have read it.
                 self.shared.board.occupied(&reader, true);
+                self.tell(&reader, |mailbox| mailbox.tell(|orders| orders.chip = Some(chip)));
                 self.shared.board.clear(&reader, Condition::Mute);
             }
             Change::ChipReturned { reader, presence, atr } => {
