@@ -34,7 +34,8 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("hub", &["pure", "base"]),
     ("faces", &[]),
     ("faces::lan", &["pure", "base", "shop::till", "shop::ledger"]),
-    ("faces::console", &["pure", "base", "shop::till", "shop::ledger"]),
+    // Sessions and the checks of Host are those of the API: one guard for both.
+    ("faces::console", &["pure", "base", "shop::till", "shop::ledger", "faces::lan"]),
     ("faces::exchange", &["pure", "base", "shop::till", "shop::ledger"]),
     ("tools", &[]),
     // Its own bytes on purpose: neither apdu nor tap, so that one mistake is not made twice.

@@ -29,7 +29,8 @@ use utoipa_axum::routes;
 use auth::BearerScheme;
 
 pub use answer::{Fault, problem_response};
-pub use auth::{Caller, LocalPeer, SESSION_COOKIE, Sessions};
+pub use auth::{Caller, LocalPeer, SESSION_COOKIE, Sessions, cookie};
+pub use doors::{guard, host};
 pub use state::{Lan, LanSettings};
 
 /// The largest request body, bytes. Bulk import has a way of its own.
@@ -99,7 +100,7 @@ async fn wrong_method() -> Fault {
 }
 
 /// A panic in a handler is our bug: it ends the request with a fixed phrase, the detail stays in the log.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("lan.panic: a request handler panicked");
     Fault::internal().into_response()
 }
