@@ -18,13 +18,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::faces::door::{BearerScheme, Fault, Lan, guard};
+use crate::faces::door::{BearerScheme, Fault, Lan, guard, panicked};
 
 /// The largest request body, bytes. Bulk import has a way of its own.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -98,10 +98,4 @@ async fn unknown_route() -> Fault {
 
 async fn wrong_method() -> Fault {
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "wrong method", "this address does not take this method")
-}
-
-/// A panic in a handler is our bug: it ends the request with a fixed phrase, the detail stays in the log.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("lan.panic: a request handler panicked");
-    Fault::internal().into_response()
 }
