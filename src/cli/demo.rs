@@ -98,9 +98,11 @@ fn port_free(listen: SocketAddr) -> Result<()> {
 fn tell(args: &DemoArgs, shop: &DemoShop, daemon: &Daemon, service: &Service) {
     let manager = demo::staff().into_iter().find(|person| person.role == crate::pure::domain::Role::Manager);
     println!("stampd demo: a shop that works, in {}", shop.dir.display());
-    println!("  console      {}/  (staff PIN of {})", daemon.url(), manager.map_or(String::new(), |person| {
-        format!("{}: {}", person.name, person.pin)
-    }));
+    println!(
+        "  console      {}/  (staff PIN of {})",
+        daemon.url(),
+        manager.map_or(String::new(), |person| { format!("{}: {}", person.name, person.pin) })
+    );
     println!("  API          {}/v1  (tokens, keys and cards are in {})", daemon.url(), shop.sheet.display());
     match service {
         Service::Running | Service::Ours(_) => {
@@ -115,7 +117,9 @@ fn tell(args: &DemoArgs, shop: &DemoShop, daemon: &Daemon, service: &Service) {
     if args.no_phone {
         println!("  phone        none: 'stampd phone --wallet apple --demo {}' taps once", shop.sheet.display());
     }
-    println!("Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends.");
+    println!(
+        "Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends."
+    );
     daemon.taps_to(|line| println!("{line}"));
 }
 
@@ -149,7 +153,9 @@ impl Service {
         }
         let program = ["/usr/sbin/pcscd", "/usr/local/sbin/pcscd"].into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {
-            return Service::Missing("install pcscd and vsmartcard-vpcd (apt-get install), or use make demo".to_owned());
+            return Service::Missing(
+                "install pcscd and vsmartcard-vpcd (apt-get install), or use make demo".to_owned(),
+            );
         };
         // It must not outlive the demo, nor take its Ctrl-C.
         let started = Command::new(program)
@@ -216,7 +222,9 @@ impl TappingPhone {
                     tap(&program, &sheet, card, port);
                 } else if !missed {
                     missed = true;
-                    println!("phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?");
+                    println!(
+                        "phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?"
+                    );
                 }
                 match stopped.recv_timeout(Duration::from_millis(every_ms)) {
                     Err(RecvTimeoutError::Timeout) => {}

@@ -1,7 +1,9 @@
 //! doctor
+use super::Context;
 use anyhow::Result;
 use clap::Args;
-use super::Context;
 #[derive(Args, Debug)]
 pub struct DoctorArgs {}
-pub fn run(_c: &Context, _a: DoctorArgs) -> Result<()> { Ok(()) }
+pub fn run(_c: &Context, _a: DoctorArgs) -> Result<()> {
+    Ok(())
+}

@@ -1,4 +1,6 @@
 //! The console.
+use crate::faces::door::Lan;
 use axum::Router;
-use crate::faces::lan::Lan;
-pub fn router(_lan: Lan) -> Router { Router::new() }
+pub fn router(_lan: Lan) -> Router {
+    Router::new()
+}

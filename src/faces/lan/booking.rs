@@ -5,9 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use openssl::sha::Sha256;
 
-use super::answer::{Fault, problem_response};
-use super::auth::Caller;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, problem_response};
 use crate::pure::domain::Now;
 use crate::pure::wire::lan::Problem;
 use crate::shop::ledger::{Stored, StoredAnswer, Txn};
@@ -42,18 +41,12 @@ pub struct Booking {
 
 impl Booking {
     /// Takes the key of the request and the hash of what it asks: method, path and body.
-    pub fn begin(
-        caller: &Caller,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<Self, Fault> {
+    pub fn begin(caller: &Caller, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
         let missing = |detail: &str| Fault::new(StatusCode::BAD_REQUEST, "key_missing", "no Idempotency-Key", detail);
         let mut values = headers.get_all("Idempotency-Key").iter();
-        let key = values
-            .next()
-            .ok_or_else(|| missing("send an Idempotency-Key header of 1 to 255 characters, a new one for each new act"))?;
+        let key = values.next().ok_or_else(|| {
+            missing("send an Idempotency-Key header of 1 to 255 characters, a new one for each new act")
+        })?;
         let key = key.to_str().unwrap_or_default();
         let visible = key.bytes().all(|byte| (0x20..0x7F).contains(&byte));
         if key.is_empty() || key.len() > 255 || !visible || values.next().is_some() {
@@ -81,7 +74,8 @@ impl Booking {
         };
         let (till, now, begun) = (lan.till.clone(), lan.clock.now(), lan.clock.boot_ns());
         let written = lan.ledger.write(move |txn| self.work(&till, txn, &now, work));
-        let answered = written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
+        let answered =
+            written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
         let commit_ms = (lan.clock.boot_ns() - begun) as f64 / 1e6;
         Ok(answered.into_response(commit_ms))
     }

@@ -7,11 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Fault, with_etag};
-use super::auth::Caller;
 use super::booking::Booked;
 use super::extract::{Posted, body_bytes, json_fields, json_syntax};
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{ProgrammeName, Role, Serial};
 use crate::pure::wire::lan::{CardRequest, CardView, CredentialList, HistoryPage};
 use crate::shop::ledger::WriteError;
@@ -34,8 +33,7 @@ pub fn unknown_card() -> Fault {
 )]
 pub async fn card_issue(State(lan): State<Lan>, posted: Posted<CardRequest>) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
-    let customer =
-        body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
+    let customer = body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
     let programme = ProgrammeName::new(&body.programme)
         .map_err(|_| Fault::field("/programme", "not the name of a programme; GET /v1/programmes lists them"))?;
     let actor = caller.actor(caller.till.clone());

@@ -4,11 +4,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::answer::{Fault, with_etag};
-use super::auth::Caller;
 use super::booking::Booked;
 use super::extract::Posted;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::CustomerId;
 use crate::pure::wire::lan::{CustomerRequest, CustomerView};
 

@@ -6,10 +6,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 
-use super::answer::Fault;
-use super::auth::Caller;
 use super::booking::Booking;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault};
 use crate::pure::wire::lan::FieldProblem;
 
 /// A booking request: who asks, its key, its body. The token is judged first, then JSON and key, then the fields.

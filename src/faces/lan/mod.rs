@@ -4,17 +4,15 @@
 //! anything: a handler checks who asks and what, hands it to `till` inside the ledger's transaction, and answers after the
 //! commit. Reads run on blocking threads beside the writer.
 
-mod answer;
-mod auth;
 mod booking;
 mod cards;
 mod customers;
-mod doors;
+mod device;
 mod entries;
 mod events;
 mod extract;
+mod sales;
 mod scans;
-mod state;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,11 +24,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use auth::BearerScheme;
-
-pub use answer::{Fault, problem_response};
-pub use auth::{Caller, LocalPeer, SESSION_COOKIE, Sessions};
-pub use state::{Lan, LanSettings};
+use crate::faces::door::{BearerScheme, Fault, Lan, guard};
 
 /// The largest request body, bytes. Bulk import has a way of its own.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -51,9 +45,9 @@ struct Document;
 /// The routes of the API and its document.
 fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(doors::health))
-        .routes(routes!(doors::readers))
-        .routes(routes!(doors::programmes))
+        .routes(routes!(device::health))
+        .routes(routes!(device::readers))
+        .routes(routes!(device::programmes))
         .routes(routes!(events::events))
         .routes(routes!(customers::customer_create))
         .routes(routes!(customers::customer_read))
@@ -64,8 +58,16 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))
         .routes(routes!(scans::scan))
-        .routes(routes!(doors::token_create))
-        .routes(routes!(doors::staff_list))
+        .routes(routes!(sales::sale))
+        .routes(routes!(sales::quote))
+        .routes(routes!(sales::sale_read))
+        .routes(routes!(sales::sale_complete))
+        .routes(routes!(sales::sale_cancel))
+        .routes(routes!(sales::sale_refund))
+        .routes(routes!(sales::sale_void))
+        .routes(routes!(sales::presented, sales::presented_clear))
+        .routes(routes!(device::token_create))
+        .routes(routes!(device::staff_list))
         .split_for_parts()
 }
 
@@ -85,7 +87,7 @@ pub fn router(lan: Lan) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(lan.clone(), doors::guard))
+        .layer(middleware::from_fn_with_state(lan.clone(), guard))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
         .with_state(lan)
 }

@@ -16,6 +16,7 @@ mod people;
 mod programmes;
 mod read;
 mod requests;
+mod sales;
 mod txn;
 mod verify;
 mod writer;
@@ -31,10 +32,11 @@ pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
 pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
-pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
 pub use read::{ReadOnly, Reads};
+pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use txn::{Appended, Txn, TxnContext};
-pub use verify::{ChainReport, ChainFault};
+pub use verify::{ChainFault, ChainReport};
 
 /// How many live events a slow listener may lag before it must resume from the table.
 const LIVE_BACKLOG: usize = 1024;
