@@ -31,7 +31,8 @@ fn the_token_is_judged_before_anything_else() {
             Ask::new(shop.address, method, &path).send().expect(200);
             continue;
         }
-        let path = path.replace("{serial}", &card).replace("{id}", "none");
+        let path = path.replace("{serial}", &card).replace("{till}", "till-1");
+        let path = path.replace("{id}", "none").replace("{number}", "none");
         for authorization in [None, Some("Bearer"), Some("Bearer WRONG"), Some("Basic c3RhbXBk"), Some("WRONG")] {
             let mut ask = half(method, &path);
             if let Some(value) = authorization {
@@ -419,7 +420,7 @@ fn the_api_describes_itself() {
             };
             let in_path = path.split(['{', '}']).skip(1).step_by(2).map(str::to_owned).collect();
             assert_eq!(named("path"), in_path, "{at}");
-            if method == "post" {
+            if method == "post" && path != "/v1/sales/quote" {
                 assert!(named("header").contains("Idempotency-Key") && operation["requestBody"].is_object(), "{at}");
             }
             let open = operation["security"] == json!([]) || operation["security"] == json!([{}]);

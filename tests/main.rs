@@ -2,6 +2,7 @@
 
 mod api_cases;
 mod api_contract;
+mod api_events;
 mod reader;
 mod support;
 mod systemd;
