@@ -1,2 +1,108 @@
-//! What `make bench` prints: each benchmark beside its limit.
-fn main() {}
+//! What `make bench` prints: each figure beside its limit, both measured in one run in short alternating slices, because
+//! the same disk or processor is twice as fast a minute later (SYNC.md section 5). Limits are ratios (DESIGN.md section 8);
+//! absolute figures are printed for orientation and judge nothing.
+//!
+//! `make bench ARGS="--quick commit"` runs a short one of those whose name contains `commit`.
+
+mod commit;
+mod mill;
+mod radio;
+mod serving;
+mod shop;
+mod slices;
+// The tests' own pcscd and virtual reader; what else is there stays unused.
+#[path = "../tests/support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use slices::Plan;
+
+/// A group of figures: its name, and what prints it. `Err` says what kept it from being measured.
+type Group = (&'static str, fn(&Options) -> anyhow::Result<Vec<Verdict>>);
+
+const GROUPS: [Group; 4] =
+    [("commit", commit::run), ("radio", radio::run), ("group", commit::run_group), ("http", serving::run)];
+
+/// What the command line says.
+pub struct Options {
+    /// Short slices, few of them.
+    pub quick: bool,
+    filter: Option<String>,
+}
+
+impl Options {
+    /// Slices of product and floor.
+    pub fn plan(&self) -> Plan {
+        if self.quick {
+            Plan { slices: 6, slice: Duration::from_millis(200), runs_max: 2 }
+        } else {
+            Plan { slices: 20, slice: Duration::from_millis(500), runs_max: 3 }
+        }
+    }
+}
+
+/// A ratio beside its limit.
+pub struct Verdict {
+    /// What is compared.
+    pub what: &'static str,
+    /// The measured ratio.
+    pub ratio: f64,
+    /// The limit; it holds from this side.
+    pub limit: Limit,
+}
+
+/// From which side a limit holds.
+#[derive(Clone, Copy)]
+pub enum Limit {
+    /// The ratio is to be at most this.
+    AtMost(f64),
+    /// The ratio is to be at least this.
+    AtLeast(f64),
+}
+
+impl Verdict {
+    fn print(&self) {
+        let (holds, word, limit) = match self.limit {
+            Limit::AtMost(limit) => (self.ratio <= limit, "at most", limit),
+            Limit::AtLeast(limit) => (self.ratio >= limit, "at least", limit),
+        };
+        let mark = if holds { "met   " } else { "MISSED" };
+        println!("  {mark}  {:<58} {:>6.2}  limit {word} {limit}", self.what, self.ratio);
+    }
+}
+
+fn main() -> ExitCode {
+    let mut options = Options { quick: false, filter: None };
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            // cargo hands this to every benchmark.
+            "--bench" => {}
+            "--quick" => options.quick = true,
+            radio::CHILD => return radio::child(),
+            flag if flag.starts_with('-') => {
+                eprintln!("bench: unknown flag {flag}; known are --quick and a word of the benchmark's name");
+                return ExitCode::from(2);
+            }
+            word => options.filter = Some(word.to_owned()),
+        }
+    }
+    let chosen = |name: &str| options.filter.as_deref().is_none_or(|word| name.contains(word));
+    let mut failed = false;
+    let mut verdicts = Vec::new();
+    for (name, run) in GROUPS.iter().filter(|(name, _)| chosen(name)) {
+        println!("== {name}  (load average {})", slices::load_average());
+        match run(&options) {
+            Ok(found) => verdicts.extend(found),
+            Err(error) => {
+                failed = true;
+                println!("  not measured: {error:#}");
+            }
+        }
+    }
+    println!("== limits  (load average {})", slices::load_average());
+    verdicts.iter().for_each(Verdict::print);
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

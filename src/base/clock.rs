@@ -67,6 +67,21 @@ impl Default for Evidence {
     }
 }
 
+/// On what the trust in the wall clock rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The configuration says that it is right.
+    Configured,
+    /// A time service has synchronised it since boot.
+    Synchronised,
+    /// A hardware clock keeps it, and the ledger knows no later time.
+    HardwareClock,
+    /// Not trusted: a hardware clock keeps it, but it stands before the newest time in the ledger.
+    BehindLedger,
+    /// Not trusted: neither a time service nor a hardware clock.
+    None,
+}
+
 /// Why there is no clock.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
@@ -149,11 +164,30 @@ impl Clock {
         self.shared.floor_ms.fetch_max(floor_ms, Ordering::Relaxed);
     }
 
+    /// Why the wall clock is believed, or why not (DESIGN.md section 4).
+    pub fn ground(&self) -> Ground {
+        self.ground_at(self.wall_ms())
+    }
+
     fn judge(&self, wall_ms: i64) -> ClockTrust {
-        let believed = self.shared.policy == Trust::Always
-            || self.is_synchronised()
-            || (wall_ms >= self.shared.floor_ms.load(Ordering::Relaxed) && self.shared.evidence.has_hardware_clock());
-        if believed { ClockTrust::Trusted } else { ClockTrust::Untrusted }
+        match self.ground_at(wall_ms) {
+            Ground::Configured | Ground::Synchronised | Ground::HardwareClock => ClockTrust::Trusted,
+            Ground::BehindLedger | Ground::None => ClockTrust::Untrusted,
+        }
+    }
+
+    fn ground_at(&self, wall_ms: i64) -> Ground {
+        if self.shared.policy == Trust::Always {
+            Ground::Configured
+        } else if self.is_synchronised() {
+            Ground::Synchronised
+        } else if !self.shared.evidence.has_hardware_clock() {
+            Ground::None
+        } else if wall_ms < self.shared.floor_ms.load(Ordering::Relaxed) {
+            Ground::BehindLedger
+        } else {
+            Ground::HardwareClock
+        }
     }
 
     fn is_synchronised(&self) -> bool {
@@ -244,13 +278,14 @@ mod tests {
     fn a_clock_is_trusted_by_evidence_only() {
         let dir = scratch("trust");
         let clock = clock_in(&dir, Trust::Auto);
-        assert_eq!(clock.now().trust, ClockTrust::Untrusted, "no evidence");
+        assert_eq!((clock.now().trust, clock.ground()), (ClockTrust::Untrusted, Ground::None), "no evidence");
         assert_eq!(clock_in(&dir, Trust::Always).now().trust, ClockTrust::Trusted);
 
         std::fs::write(dir.join("rtc0"), "").expect("written");
         assert_eq!(clock.now().trust, ClockTrust::Trusted, "a hardware clock and nothing newer");
         clock.set_floor_ms(clock.wall_ms() + 60_000);
         assert_eq!(clock.now().trust, ClockTrust::Untrusted, "the ledger knows a later time");
+        assert_eq!(clock.ground(), Ground::BehindLedger);
         clock.set_floor_ms(0);
         assert_eq!(clock.now().trust, ClockTrust::Untrusted, "a floor never falls");
 

@@ -53,6 +53,8 @@ pub fn run(args: DemoArgs) -> Result<()> {
             .with_max_level(tracing::Level::WARN)
             .with_writer(std::io::stderr)
             .with_target(false)
+            // A file or a pipe gets plain text.
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .init();
     }
     let now = Clock::new(TimeZone::UTC, Trust::Always)?.now();
@@ -137,9 +139,17 @@ const PCSCD_SOCKET: &str = "/run/pcscd/pcscd.comm";
 impl Service {
     /// Uses the pcscd that runs, or starts one: on a machine without systemd nobody else does.
     fn ensure() -> Self {
-        let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| PCSCD_SOCKET.into(), PathBuf::from);
+        let named = std::env::var_os("PCSCLITE_CSOCK_NAME").map(PathBuf::from);
+        let socket = named.clone().unwrap_or_else(|| PCSCD_SOCKET.into());
         if answers(&socket) {
             return Service::Running;
+        }
+        if let Some(named) = named {
+            // One that we started would listen at its own place and never answer there.
+            return Service::Missing(format!(
+                "no pcscd answers at {}, which PCSCLITE_CSOCK_NAME names; start that one, or unset the variable",
+                named.display()
+            ));
         }
         let program = ["/usr/sbin/pcscd", "/usr/local/sbin/pcscd"].into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {

@@ -42,7 +42,15 @@ enum Command {
     /// A software phone that holds a pass to the virtual reader.
     Phone(phone::PhoneArgs),
     /// Checks everything an installation needs, one line each, with the remedy.
-    #[command(after_help = "Example:\n  stampd doctor --config /etc/stampd/stampd.toml")]
+    ///
+    /// Looks at configuration, rule files, keys, clock, disk, ledger, the running daemon, its doors and links, tills, the
+    /// kernel's NFC drivers, the smart card service and each reader. It changes nothing and may run beside the daemon.
+    ///
+    /// Each line begins with `ok`, `warn` (it works, and somebody should know) or `FAIL` (the daemon would not start or not
+    /// do its work), and ends with what to do. The exit code is 1 if anything fails.
+    #[command(
+        after_help = "Examples:\n  stampd doctor --config /etc/stampd/stampd.toml\n  stampd doctor --json | jq '.checks[] | select(.level != \"ok\")'"
+    )]
     Doctor(doctor::DoctorArgs),
     /// Cards: show, issue.
     #[command(subcommand, after_help = "Example:\n  stampd card show 2C7H9XKMQ4TZ")]

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
+pub use tls::{LanCertificate, lan_certificate};
 
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};

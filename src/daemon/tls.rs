@@ -25,6 +25,42 @@ const VALID_DAYS: i64 = 397;
 /// It is made anew when two thirds of its life are over.
 const RENEW_DAYS_LEFT: i64 = VALID_DAYS / 3;
 
+/// What a till or an operator must know of the LAN certificate.
+pub struct LanCertificate {
+    /// Its file.
+    pub path: std::path::PathBuf,
+    /// SHA-256 of it, lower-case hex.
+    pub sha256: String,
+    /// Whole days that it is still valid, negative when it is over.
+    pub days_left: i32,
+}
+
+/// The certificate that the TLS doors of `[api]` show; `None` where no door speaks TLS, or where it is made at the first
+/// start.
+pub fn lan_certificate(config: &Config, now_ms: i64) -> Result<Option<LanCertificate>> {
+    if !config.api.listeners().iter().any(|listener| matches!(listener.transport, Transport::Tls)) {
+        return Ok(None);
+    }
+    let path = match &config.api.tls {
+        Tls::Files { certificate, .. } => certificate.clone(),
+        _ => config.paths.data.join("tls").join("lan.pem"),
+    };
+    let pem = match std::fs::read(&path) {
+        Ok(pem) => pem,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && matches!(config.api.tls, Tls::Auto) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let leaf = X509::from_pem(&pem).with_context(|| format!("{} is no certificate in PEM", path.display()))?;
+    let now = Asn1Time::from_unix(now_ms / 1000)?;
+    Ok(Some(LanCertificate { sha256: sha256_of(&leaf)?, days_left: now.diff(leaf.not_after())?.days, path }))
+}
+
+fn sha256_of(leaf: &X509) -> Result<String> {
+    Ok(leaf.digest(MessageDigest::sha256())?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// The certificate for the doors of `[api]`, made where there is none; `None` where no door speaks TLS.
 pub fn prepare(config: &Config, now_ms: i64) -> Result<Option<LanTls>> {
     if !config.api.listeners().iter().any(|listener| matches!(listener.transport, Transport::Tls)) {
@@ -54,7 +90,7 @@ pub fn prepare(config: &Config, now_ms: i64) -> Result<Option<LanTls>> {
         openssl::ssl::select_next_proto(b"\x02h2\x08http/1.1", offered).ok_or(openssl::ssl::AlpnError::NOACK)
     });
     let leaf = X509::from_pem(&std::fs::read(&certificate)?)?;
-    let sha256 = leaf.digest(MessageDigest::sha256())?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256_of(&leaf)?;
     Ok(Some(LanTls { acceptor: OpenSSLConfig::from_acceptor(std::sync::Arc::new(acceptor.build())), sha256 }))
 }
 

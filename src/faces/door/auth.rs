@@ -121,6 +121,19 @@ impl FromRequestParts<Lan> for Caller {
     }
 }
 
+/// An admin asks; for requests whose role is judged before their body.
+pub struct AdminCaller(pub Caller);
+
+impl FromRequestParts<Lan> for AdminCaller {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, lan: &Lan) -> Result<Self, Fault> {
+        let caller = Caller::from_request_parts(parts, lan).await?;
+        caller.require(Role::Admin)?;
+        Ok(Self(caller))
+    }
+}
+
 fn unauthorized(detail: &str) -> Fault {
     Fault::new(StatusCode::UNAUTHORIZED, "unauthorized", "who asks is not known", detail)
 }

@@ -1,7 +1,7 @@
 //! Who may come in at all: a Host that is ours, an Origin that is configured. Marks every answer.
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,7 +16,7 @@ const EXPOSED_HEADERS: &str = "ETag, Idempotency-Hit, Location, Retry-After, Ser
 /// Refuses a Host that is not ours (DNS rebinding), answers preflights of configured origins, and marks every answer.
 pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<ConnectInfo<LocalPeer>>().is_some();
-    if !local && !host_is_ours(request.headers(), &lan) {
+    if !local && !host(&request).is_some_and(|host| host_is_ours(host, &lan)) {
         let detail = "this Host is none of the device's names; list it in [api] names";
         return Fault::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", "not this host", detail).into_response();
     }
@@ -49,10 +49,17 @@ pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Resp
     response
 }
 
-/// Whether the Host header names this device: loopback, a literal address (a page cannot rebind those), `NAME.local`, or
-/// a configured name.
-fn host_is_ours(headers: &HeaderMap, lan: &Lan) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else { return false };
+/// The host that a request names, with its port: the Host header, or in HTTP/2 the authority.
+pub fn host(request: &Request) -> Option<&str> {
+    match request.headers().get(header::HOST) {
+        Some(value) => value.to_str().ok(),
+        None => request.uri().authority().map(axum::http::uri::Authority::as_str),
+    }
+}
+
+/// Whether the host names this device: loopback, a literal address (a page cannot rebind those), `NAME.local`, or a
+/// configured name.
+fn host_is_ours(host: &str, lan: &Lan) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -61,4 +68,10 @@ fn host_is_ours(headers: &HeaderMap, lan: &Lan) -> bool {
         || name.parse::<std::net::IpAddr>().is_ok()
         || name.to_ascii_lowercase().ends_with(".local")
         || lan.settings.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// A panic in a handler is our bug: it ends the request with a fixed phrase, the detail stays in the log.
+pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("lan.panic: a request handler panicked");
+    Fault::internal().into_response()
 }

@@ -11,8 +11,8 @@ mod serve;
 mod state;
 
 pub use answer::{Fault, problem_response, with_etag};
-pub use auth::{BearerScheme, Caller, LocalPeer, SESSION_COOKIE, Sessions, cookie};
-pub use guard::guard;
+pub use auth::{AdminCaller, BearerScheme, Caller, LocalPeer, SESSION_COOKIE, Sessions, cookie};
+pub use guard::{guard, host, panicked};
 pub use here::Here;
 pub use serve::{DoorError, Doors, LanTls, lan_url};
 pub use state::{Lan, LanSettings};

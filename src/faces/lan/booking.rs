@@ -37,6 +37,14 @@ pub struct Booking {
     key: String,
     body_hash: [u8; 32],
     caller: Caller,
+    location: Option<Location>,
+}
+
+/// Where the thing lies that a booking makes: a path, and the field of the answer that ends it.
+#[derive(Clone, Copy)]
+struct Location {
+    path: &'static str,
+    field: &'static str,
 }
 
 impl Booking {
@@ -57,7 +65,12 @@ impl Booking {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Ok(Self { key: key.to_owned(), body_hash: hash.finish(), caller: caller.clone() })
+        Ok(Self { key: key.to_owned(), body_hash: hash.finish(), caller: caller.clone(), location: None })
+    }
+
+    /// The booking makes something that is read at `path` followed by `field` of the answer: `Location` and `ETag` say so.
+    pub fn located(self, path: &'static str, field: &'static str) -> Self {
+        Self { location: Some(Location { path, field }), ..self }
     }
 
     /// Runs `work` in the ledger's transaction and keeps its answer, or answers what was answered before.
@@ -72,12 +85,13 @@ impl Booking {
             problem.retry_after_s = Some(1);
             return Err(problem.into());
         };
+        let location = self.location;
         let (till, now, begun) = (lan.till.clone(), lan.clock.now(), lan.clock.boot_ns());
         let written = lan.ledger.write(move |txn| self.work(&till, txn, &now, work));
         let answered =
             written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
         let commit_ms = (lan.clock.boot_ns() - begun) as f64 / 1e6;
-        Ok(answered.into_response(commit_ms))
+        Ok(answered.into_response(commit_ms, location))
     }
 
     fn work(
@@ -108,12 +122,11 @@ struct Answered {
 }
 
 impl Answered {
-    fn into_response(self, commit_ms: f64) -> Response {
+    fn into_response(self, commit_ms: f64, location: Option<Location>) -> Response {
         let StoredAnswer { status, body } = self.answer;
+        let told = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
         let mut response = if status >= 400 {
-            let retry_after_s = serde_json::from_slice::<serde_json::Value>(&body)
-                .ok()
-                .and_then(|problem| problem.get("retry_after_s").and_then(serde_json::Value::as_i64));
+            let retry_after_s = told["retry_after_s"].as_i64();
             problem_response(status, body, retry_after_s)
         } else {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
@@ -122,6 +135,15 @@ impl Answered {
         let headers = response.headers_mut();
         if self.hit {
             headers.insert("Idempotency-Hit", HeaderValue::from_static("true"));
+        }
+        if let Some(Location { path, field }) = location.filter(|_| status == 201) {
+            let id = told[field].as_str().unwrap_or_default();
+            if let Ok(value) = HeaderValue::from_str(&format!("{path}{id}")) {
+                headers.insert(header::LOCATION, value);
+            }
+            if let Ok(value) = HeaderValue::from_str(&format!("\"{}\"", told["revision"])) {
+                headers.insert(header::ETAG, value);
+            }
         }
         if let Ok(value) = HeaderValue::from_str(&format!("commit;dur={commit_ms:.2}")) {
             headers.insert("Server-Timing", value);

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::booking::Booked;
 use super::extract::Posted;
-use crate::faces::door::{Caller, Fault, Lan};
+use crate::faces::door::{AdminCaller, Caller, Fault, Lan};
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
 
@@ -118,8 +118,11 @@ pub struct TokenView {
     params(("Idempotency-Key" = String, Header)),
     responses((status = 201, body = TokenView))
 )]
-pub async fn token_create(State(lan): State<Lan>, posted: Posted<TokenRequest>) -> Result<Response, Fault> {
-    posted.caller.require(Role::Admin)?;
+pub async fn token_create(
+    State(lan): State<Lan>,
+    _admin: AdminCaller,
+    posted: Posted<TokenRequest>,
+) -> Result<Response, Fault> {
     let Posted { booking, body, .. } = posted;
     let role = match body.role.as_str() {
         "till" => Role::Cashier,

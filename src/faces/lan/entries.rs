@@ -1,12 +1,12 @@
 //! Posting by hand, and voids.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::booking::Booked;
 use super::cards::serial_of;
-use super::extract::Posted;
+use super::extract::{Posted, Segment};
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault};
 use crate::pure::domain::{Actor, EntryId, Role, StaffId};
@@ -21,7 +21,7 @@ use crate::shop::till::Outcome;
 )]
 pub async fn entry_post(
     State(lan): State<Lan>,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
     posted: Posted<EntryRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -44,7 +44,7 @@ pub async fn entry_post(
 )]
 pub async fn entry_void(
     State(lan): State<Lan>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     posted: Posted<VoidRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::booking::Booked;
 use super::entries::actor_of;
-use super::extract::{Posted, body_bytes, json_fields, json_syntax};
+use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax, query_fault};
 use crate::faces::door::{Caller, Fault, Lan};
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{
@@ -56,7 +57,7 @@ pub async fn sale(State(lan): State<Lan>, posted: Posted<SaleRequest>) -> Result
 )]
 pub async fn quote(State(lan): State<Lan>, caller: Caller, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let bytes = body_bytes(request, &lan).await?;
+    let bytes = body_bytes(request).await?;
     json_syntax(&headers, &bytes)?;
     let body: SaleRequest = json_fields(&bytes)?;
     let actor = actor_of(&lan, &caller, body.till.as_deref(), body.staff.as_deref(), body.approved_by.as_ref()).await?;
@@ -77,7 +78,7 @@ pub async fn quote(State(lan): State<Lan>, caller: Caller, request: Request) -> 
 pub async fn sale_read(
     State(lan): State<Lan>,
     _caller: Caller,
-    Path(number): Path<String>,
+    Segment(number): Segment,
 ) -> Result<Json<SaleView>, Fault> {
     let now = lan.clock.now();
     Ok(Json(lan.read(move |desk, reads| Ok(desk.sale_view(reads, &now, &number)?)).await?))
@@ -91,7 +92,7 @@ pub async fn sale_read(
 )]
 pub async fn sale_complete(
     State(lan): State<Lan>,
-    Path(number): Path<String>,
+    Segment(number): Segment,
     posted: Posted<CompleteRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -111,7 +112,7 @@ pub async fn sale_complete(
 )]
 pub async fn sale_cancel(
     State(lan): State<Lan>,
-    Path(number): Path<String>,
+    Segment(number): Segment,
     posted: Posted<CancelRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, .. } = posted;
@@ -127,7 +128,7 @@ pub async fn sale_cancel(
 )]
 pub async fn sale_refund(
     State(lan): State<Lan>,
-    Path(number): Path<String>,
+    Segment(number): Segment,
     posted: Posted<RefundRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -143,7 +144,7 @@ pub async fn sale_refund(
 )]
 pub async fn sale_void(
     State(lan): State<Lan>,
-    Path(number): Path<String>,
+    Segment(number): Segment,
     posted: Posted<VoidRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -153,6 +154,7 @@ pub async fn sale_void(
 
 /// How long to wait for a card.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Seconds, at most 30.
@@ -167,10 +169,10 @@ pub struct WaitQuery {
 pub async fn presented(
     State(lan): State<Lan>,
     caller: Caller,
-    Path(till): Path<String>,
-    query: Result<Query<WaitQuery>, axum::extract::rejection::QueryRejection>,
+    Segment(till): Segment,
+    query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Fault> {
-    let Query(query) = query.map_err(|error| Fault::field("/wait_s", error.body_text()))?;
+    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
     let wait_s = query.wait_s.unwrap_or(0);
     if wait_s > WAIT_S_MAX {
         return Err(Fault::field("/wait_s", format!("at most {WAIT_S_MAX} seconds")));
@@ -203,7 +205,7 @@ pub async fn presented(
 pub async fn presented_clear(
     State(lan): State<Lan>,
     caller: Caller,
-    Path(till): Path<String>,
+    Segment(till): Segment,
 ) -> Result<StatusCode, Fault> {
     let till = till_of(&lan, &caller, &till)?;
     let written = lan.ledger.write(move |txn| -> Result<bool, Fault> { Ok(txn.presented_clear(&till)?) });

@@ -17,6 +17,8 @@ mod programmes;
 mod read;
 mod requests;
 mod sales;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod verify;
 mod writer;
@@ -112,7 +114,7 @@ impl Ledger {
 
     /// Writes a copy of the whole ledger to `target`, while it is in use.
     pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
-        self.read(|reads| reads.copy_to(target))
+        ReadOnly::open(self.path())?.copy_to(target)
     }
 }
 

@@ -78,6 +78,8 @@ impl PersonCheck {
     fn texts(&mut self, pointer: &str, map: &BTreeMap<String, String>) {
         for (name, value) in map {
             if name.is_empty() || name.len() > 64 || value.len() > 1000 {
+                // The name is the caller's own: RFC 6901 section 3 escapes it.
+                let name = name.replace('~', "~0").replace('/', "~1");
                 self.fault(&format!("{pointer}/{name}"), "names have 1 to 64 and values at most 1000 bytes");
             }
         }

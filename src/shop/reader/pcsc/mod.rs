@@ -19,6 +19,7 @@ mod link;
 mod mailbox;
 mod monitor;
 mod picture;
+mod probe;
 mod protocols;
 mod watchdog;
 mod worker;
@@ -32,6 +33,8 @@ use crate::pure::domain::{Medium, TillId};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::{Release, TapProblem};
 use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, TapSink};
+
+pub use self::probe::{Lies, Probe, ProbedReader, probe};
 
 use self::board::{Board, Condition};
 use self::monitor::{Monitor, Switch};
