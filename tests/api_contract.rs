@@ -136,6 +136,7 @@ fn a_request_that_is_none_is_told_why_and_not_kept() {
     shop.post("/v1/customers", &good).key(&"k".repeat(255)).send().expect(201);
 }
 
+// Long: a table of wrong fields, one line each.
 #[test]
 fn a_wrong_field_is_pointed_at() {
     let shop = Shop::open();
