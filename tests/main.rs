@@ -1,5 +1,6 @@
 //! The one integration binary (STYLE.md section 2): every file beside it is listed here, and `tidy` fails when one is not.
 
+mod console;
 mod reader;
 mod support;
 mod transcripts;

@@ -17,7 +17,12 @@ struct Asset {
 }
 
 impl Asset {
-    const fn new(stem: &'static str, extension: &'static str, content_type: &'static str, content: &'static str) -> Self {
+    const fn new(
+        stem: &'static str,
+        extension: &'static str,
+        content_type: &'static str,
+        content: &'static str,
+    ) -> Self {
         Self { stem, extension, content_type, content, hash: fnv_1a(content.as_bytes()) }
     }
 
@@ -53,10 +58,8 @@ pub fn icon_url() -> String {
 pub async fn file(Path(name): Path<String>) -> Result<Response, Fault> {
     let asset = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name() == name);
     let asset = asset.ok_or_else(|| Fault::not_found("unknown_route", "no such file; reload the page"))?;
-    let headers = [
-        (header::CONTENT_TYPE, asset.content_type),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Ok((headers, asset.content).into_response())
 }
 
@@ -78,7 +81,9 @@ mod tests {
     #[test]
     fn the_hash_is_fnv_1a() {
         // Values of the authors' test suite.
-        for (text, hash) in [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)] {
+        for (text, hash) in
+            [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
+        {
             assert_eq!(fnv_1a(text.as_bytes()), hash, "{text}");
         }
     }

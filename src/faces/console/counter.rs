@@ -46,11 +46,16 @@ struct CounterPage {
 }
 
 /// The counter, or the login page where nobody is logged in.
-pub async fn counter(State(lan): State<Lan>, headers: HeaderMap, Query(choice): Query<Choice>) -> Result<Response, Fault> {
+pub async fn counter(
+    State(lan): State<Lan>,
+    headers: HeaderMap,
+    Query(choice): Query<Choice>,
+) -> Result<Response, Fault> {
     let session = cookie(&headers, SESSION_COOKIE).and_then(|secret| lan.sessions.find(secret, lan.clock.boot_ns()));
     let Some(caller) = session else { return Ok(login_page(&lan, StatusCode::OK, None, String::new())) };
     let staff = lan.read(|_, reads| Ok(reads.staff_list()?)).await?;
-    let person = staff.into_iter().find(|person| Some(person.id) == caller.staff).map_or_else(String::new, |it| it.name);
+    let person =
+        staff.into_iter().find(|person| Some(person.id) == caller.staff).map_or_else(String::new, |it| it.name);
     let mut tills: Vec<String> = lan.till.settings().tills.keys().map(ToString::to_string).collect();
     let till = match tills.as_slice() {
         [only] => only.clone(),

@@ -136,9 +136,8 @@ async fn staff_named(lan: &Lan, name: &str) -> Result<Option<StaffId>, Fault> {
         return Ok(None);
     }
     let staff = lan.read(|_, reads| Ok(reads.staff_list()?)).await?;
-    let mut named = staff.into_iter().filter(|person| {
-        person.name.trim().to_lowercase() == name || person.id.to_string() == name
-    });
+    let mut named =
+        staff.into_iter().filter(|person| person.name.trim().to_lowercase() == name || person.id.to_string() == name);
     let (first, second) = (named.next(), named.next());
     Ok(first.filter(|_| second.is_none()).map(|person| person.id))
 }

@@ -88,10 +88,43 @@ impl Label {
     pub const ALL: [Label; 37] = {
         use Label::*;
         [
-            Counter, LoginLead, Name, Pin, Login, Logout, LoginWrong, LoginForeign, LoginFault, Ready, ReadyHint, LastTaps,
-            NoTaps, Awarded, Presented, AlreadyCounted, Refused, ToNext, RewardsReady, Lapses, Tier, Card, ClockSuspect,
-            AlreadyCountedAdvice, Done, Readers, NoReader, NoService, Connection, LampGood, LampCheck, Live, Away, Sound,
-            Till, AllTills, NoScript,
+            Counter,
+            LoginLead,
+            Name,
+            Pin,
+            Login,
+            Logout,
+            LoginWrong,
+            LoginForeign,
+            LoginFault,
+            Ready,
+            ReadyHint,
+            LastTaps,
+            NoTaps,
+            Awarded,
+            Presented,
+            AlreadyCounted,
+            Refused,
+            ToNext,
+            RewardsReady,
+            Lapses,
+            Tier,
+            Card,
+            ClockSuspect,
+            AlreadyCountedAdvice,
+            Done,
+            Readers,
+            NoReader,
+            NoService,
+            Connection,
+            LampGood,
+            LampCheck,
+            Live,
+            Away,
+            Sound,
+            Till,
+            AllTills,
+            NoScript,
         ]
     };
 
@@ -161,8 +194,10 @@ pub fn reader_state(language: Language, state: &str) -> String {
 pub fn remedy(language: Language, code: RefusalCode) -> Option<String> {
     use RefusalCode::*;
     match code {
-        UnknownToken | Replayed | StaleToken | CardDeleted | CardBlocked | CardExpired | ProgrammePaused | ForeignLedger
-        | GradeTooLow | TooSoon | DailyLimit => Some(text_of(try_fill(language, &format!("remedy-{}", code.name()), &[]))),
+        UnknownToken | Replayed | StaleToken | CardDeleted | CardBlocked | CardExpired | ProgrammePaused
+        | ForeignLedger | GradeTooLow | TooSoon | DailyLimit => {
+            Some(text_of(try_fill(language, &format!("remedy-{}", code.name()), &[])))
+        }
         _ => None,
     }
 }

@@ -58,9 +58,9 @@ fn no_message_is_left_over() {
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
             ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
             ("reader", rest) => READER_STATES.contains(&rest),
-            ("remedy", rest) => RefusalCode::ALL
-                .iter()
-                .any(|code| code.name() == rest && remedy(Language::En, *code).is_some()),
+            ("remedy", rest) => {
+                RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
+            }
             ("login", rest) => rest == "locked",
             ("duration" | "amount" | "outcome" | "stale" | "vas" | "smart", _) => true,
             _ => false,
