@@ -3,6 +3,7 @@
 mod api_cases;
 mod api_contract;
 mod api_events;
+mod console;
 mod doctor;
 mod reader;
 mod support;

@@ -1,5 +1,6 @@
 //! What the integration tests share: private daemons, virtual chips, a scratch directory.
 
+pub mod browser;
 pub mod counter;
 pub mod http;
 pub mod pcscd;
