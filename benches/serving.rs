@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use stampd::faces::lan::{Lan, LanSettings, router};
+use stampd::faces::door::{Lan, LanSettings};
+use stampd::faces::lan::router;
 use stampd::pure::domain::Role;
 use stampd::pure::wire::lan::ReaderList;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::Context;
 use super::api::Api;
 use super::card::print_card;
-use super::Context;
 
 /// What is done with a customer.
 #[derive(Debug, Subcommand)]

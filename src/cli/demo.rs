@@ -53,6 +53,8 @@ pub fn run(args: DemoArgs) -> Result<()> {
             .with_max_level(tracing::Level::WARN)
             .with_writer(std::io::stderr)
             .with_target(false)
+            // A file or a pipe gets plain text.
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .init();
     }
     let now = Clock::new(TimeZone::UTC, Trust::Always)?.now();
@@ -96,9 +98,11 @@ fn port_free(listen: SocketAddr) -> Result<()> {
 fn tell(args: &DemoArgs, shop: &DemoShop, daemon: &Daemon, service: &Service) {
     let manager = demo::staff().into_iter().find(|person| person.role == crate::pure::domain::Role::Manager);
     println!("stampd demo: a shop that works, in {}", shop.dir.display());
-    println!("  console      {}/  (staff PIN of {})", daemon.url(), manager.map_or(String::new(), |person| {
-        format!("{}: {}", person.name, person.pin)
-    }));
+    println!(
+        "  console      {}/  (staff PIN of {})",
+        daemon.url(),
+        manager.map_or(String::new(), |person| { format!("{}: {}", person.name, person.pin) })
+    );
     println!("  API          {}/v1  (tokens, keys and cards are in {})", daemon.url(), shop.sheet.display());
     match service {
         Service::Running | Service::Ours(_) => {
@@ -113,7 +117,9 @@ fn tell(args: &DemoArgs, shop: &DemoShop, daemon: &Daemon, service: &Service) {
     if args.no_phone {
         println!("  phone        none: 'stampd phone --wallet apple --demo {}' taps once", shop.sheet.display());
     }
-    println!("Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends.");
+    println!(
+        "Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends."
+    );
     daemon.taps_to(|line| println!("{line}"));
 }
 
@@ -133,13 +139,23 @@ const PCSCD_SOCKET: &str = "/run/pcscd/pcscd.comm";
 impl Service {
     /// Uses the pcscd that runs, or starts one: on a machine without systemd nobody else does.
     fn ensure() -> Self {
-        let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| PCSCD_SOCKET.into(), PathBuf::from);
+        let named = std::env::var_os("PCSCLITE_CSOCK_NAME").map(PathBuf::from);
+        let socket = named.clone().unwrap_or_else(|| PCSCD_SOCKET.into());
         if answers(&socket) {
             return Service::Running;
         }
+        if let Some(named) = named {
+            // One that we started would listen at its own place and never answer there.
+            return Service::Missing(format!(
+                "no pcscd answers at {}, which PCSCLITE_CSOCK_NAME names; start that one, or unset the variable",
+                named.display()
+            ));
+        }
         let program = ["/usr/sbin/pcscd", "/usr/local/sbin/pcscd"].into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {
-            return Service::Missing("install pcscd and vsmartcard-vpcd (apt-get install), or use make demo".to_owned());
+            return Service::Missing(
+                "install pcscd and vsmartcard-vpcd (apt-get install), or use make demo".to_owned(),
+            );
         };
         // It must not outlive the demo, nor take its Ctrl-C.
         let started = Command::new(program)
@@ -206,7 +222,9 @@ impl TappingPhone {
                     tap(&program, &sheet, card, port);
                 } else if !missed {
                     missed = true;
-                    println!("phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?");
+                    println!(
+                        "phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?"
+                    );
                 }
                 match stopped.recv_timeout(Duration::from_millis(every_ms)) {
                     Err(RecvTimeoutError::Timeout) => {}

@@ -59,7 +59,10 @@ enum Command {
     #[command(subcommand, after_help = "Example:\n  stampd customer add --first-name Ann --card cafe10")]
     Customer(customer::CustomerCommand),
     /// API tokens for tills and people.
-    #[command(subcommand, after_help = "Example:\n  stampd token create --name 'Till at the door' --role till --till till-1")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  stampd token create --name 'Till at the door' --role till --till till-1"
+    )]
     Token(token::TokenCommand),
     /// The ledger: verify, back up.
     #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]

@@ -14,7 +14,7 @@ use crate::pure::domain::Serial;
 use crate::tools::phone::fault::Fault;
 use crate::tools::phone::vpcd::{Ended, PORT_DEFAULT, Phone, Presence, Presented, Seen, Sight};
 use crate::tools::phone::{Field, TimeSource, machine_time};
-use wallets::{WalletKind, handset, list};
+use wallets::{WalletKind, handset, list, scanner};
 
 /// How long the phone waits for the first command. A reader sees it within 1 s; a daemon that starts takes a little more.
 const FIRST_COMMAND_MS_MAX: u64 = 6_000;
@@ -31,12 +31,17 @@ Examples:
   stampd phone --wallet apple --demo ./stampd-demo/demo.json --programme cafe10
   stampd phone --wallet apple --card '2C7H 9XKM Q4TZ' --fault locked=1
   stampd phone --wallet apple --file card.json --reader-port 35964 --count 3 --every-ms 12000
+  stampd phone --wallet ntag424 --programme cafe10 --fault counter-stands
+  stampd phone --wallet ntag --uid 04A1B2C3D4E5F6 --text LC1…
+  stampd phone --wallet scan --tty ./tty-scan --programme cafe10 --fault split=100
   stampd phone --list
 
 A card.json for --file:
   apple    {\"pass_type_id\": \"pass.com.example.loyalty\", \"vas_public_key\": \"MDkw…\", \"message\": \"LC1…\"}
   google   {\"collector_id\": 20180608, \"key_version\": 1, \"smart_tap_public_key\": \"-----BEGIN PUBLIC…\",
             \"smart_tap_value\": \"LC1…\"}
+  ntag424  {\"uid\": \"04…\", \"meta_read_key_hex\": \"…\", \"file_read_key_hex\": \"…\",
+            \"url\": \"https://cards.example/t?picc={picc}&cmac={cmac}\"}
 
 Exit code 0 when the reader took the pass each time, else 1. What the shop booked for it, only the shop knows.";
 
@@ -77,6 +82,18 @@ pub struct PhoneArgs {
     /// Shows itself wrong on purpose, as --list explains; may be given several times.
     #[arg(long, value_name = "NAME[=VALUE]")]
     fault: Vec<Fault>,
+    /// The UID of a tag or chip, hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    uid: Option<String>,
+    /// The text of a tag or code, in place of the card's.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["card", "programme"])]
+    text: Option<String>,
+    /// The serial line that --wallet scan writes to.
+    #[arg(long, value_name = "PATH")]
+    tty: Option<PathBuf>,
+    /// Where ntag424 keeps its counters; by default phone-counters.txt beside demo.json or the card's file.
+    #[arg(long, value_name = "PATH")]
+    state: Option<PathBuf>,
     /// Shifts the phone's clock, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_shift: i64,
@@ -104,6 +121,10 @@ pub fn run(args: PhoneArgs) -> anyhow::Result<()> {
         list();
         return Ok(());
     };
+    wallet.check_options(&args)?;
+    if wallet == WalletKind::Scan {
+        return scan(&args);
+    }
     let port = args.reader_port.checked_add(args.slot - 1).context("--reader-port 65535 has no second slot")?;
     let (holding, faults) = Holding::read(&args)?;
     let time = machine_time()?;
@@ -129,6 +150,21 @@ pub fn run(args: PhoneArgs) -> anyhow::Result<()> {
     }
     if missed > 0 {
         bail!("the reader did not take the pass in {missed} of {} taps", holding.count);
+    }
+    Ok(())
+}
+
+/// Writes scans to a serial line.
+fn scan(args: &PhoneArgs) -> anyhow::Result<()> {
+    let tty = args.tty.as_ref().context("--wallet scan needs the serial line to write to: --tty /dev/…")?;
+    let (holding, faults) = Holding::read(args)?;
+    let (card, scanner) = scanner(args, &faults)?;
+    for scan in 1..=holding.count {
+        if scan > 1 {
+            std::thread::sleep(Duration::from_millis(holding.every_ms));
+        }
+        let written = scanner.scan(tty).with_context(|| format!("cannot write to {}", tty.display()))?;
+        println!("scan {scan} of {}: {card}, {written} bytes to {}", holding.count, tty.display());
     }
     Ok(())
 }

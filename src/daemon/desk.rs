@@ -9,6 +9,7 @@ use crate::base::config::{self, Config};
 use crate::pure::domain::Actor;
 use crate::pure::tap::Release;
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
+use crate::pure::wire::text::json;
 use crate::shop::ledger::{LedgerError, WriteError};
 use crate::shop::reader::pcsc::Access;
 use crate::shop::reader::{
@@ -82,7 +83,7 @@ impl Desk {
             remedy: status.state.remedy().map(str::to_owned),
             exchanges: 0,
         };
-        let data = serde_json::to_string(&view).unwrap_or_default();
+        let data = json(&view);
         drop(self.till.ledger().write(move |txn| {
             txn.live_append(&now, name, Some(&till), &data)?;
             Ok::<(), LedgerError>(())

@@ -14,9 +14,10 @@ pub fn keyring(config: &Config) -> Result<Keyring> {
     let mut pass_types = Vec::new();
     let mut vas = Vec::new();
     for apple in &config.apple {
-        pass_types.push(PassType::new(&apple.pass_type_id).with_context(|| {
-            format!("[[apple]] pass_type_id '{}' is no pass type", apple.pass_type_id)
-        })?);
+        pass_types.push(
+            PassType::new(&apple.pass_type_id)
+                .with_context(|| format!("[[apple]] pass_type_id '{}' is no pass type", apple.pass_type_id))?,
+        );
         for secret in &apple.vas_keys {
             let bytes = secret.read()?;
             let key = VasKey::from_bytes(bytes.expose()).with_context(|| {
@@ -29,7 +30,10 @@ pub fn keyring(config: &Config) -> Result<Keyring> {
     for key in &config.media.token_keys {
         let text = key.key.read()?;
         let Some(bytes) = hex_32(text.expose()) else {
-            bail!("[media] token_keys: key {} must be 64 hexadecimal digits (32 bytes); 'openssl rand -hex 32' makes one", key.kid);
+            bail!(
+                "[media] token_keys: key {} must be 64 hexadecimal digits (32 bytes); 'openssl rand -hex 32' makes one",
+                key.kid
+            );
         };
         tokens.insert(key.kid, bytes);
     }

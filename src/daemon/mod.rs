@@ -6,7 +6,6 @@
 //! seconds; SIGHUP reads the programmes again.
 
 mod desk;
-mod doors;
 mod keys;
 mod programmes;
 mod tls;
@@ -25,17 +24,24 @@ pub use tls::{LanCertificate, lan_certificate};
 
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
-use crate::faces::lan::{Lan, LanSettings};
+use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
+use crate::faces::{console, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::Ledger;
 use crate::shop::reader::{Feedback, NoFeedback, Readers};
-use crate::shop::till::{Mode, Settings, Till, TillSettings};
+use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
 const CHAIN_CHECKED_AT_START: i64 = 1_000;
+
+/// How often the daemon looks for what is due.
+const JOBS_EVERY: Duration = Duration::from_secs(10);
+
+/// Cards whose jobs share a commit.
+const JOBS_AT_ONCE: usize = 20;
 
 /// How long requests under way may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -48,7 +54,7 @@ pub struct Daemon {
     pub clock: Clock,
     config: Config,
     lan: Lan,
-    doors: doors::Doors,
+    doors: Doors,
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
 }
@@ -84,8 +90,7 @@ fn settings(config: &Config) -> Settings {
                 config::TillMode::Tap => Mode::Tap,
                 config::TillMode::Sale => Mode::Sale,
             };
-            let settings =
-                TillSettings { mode, hold_s: i64::from(till.hold_s), repeat_s: i64::from(till.repeat_s) };
+            let settings = TillSettings { mode, hold_s: i64::from(till.hold_s), repeat_s: i64::from(till.repeat_s) };
             (till.id.clone(), settings)
         })
         .collect();
@@ -93,18 +98,15 @@ fn settings(config: &Config) -> Settings {
         config::WhenUntrusted::Mark => WhenUntrusted::Mark,
         config::WhenUntrusted::Refuse => WhenUntrusted::Refuse,
     };
-    let policy = config
-        .apple
-        .first()
-        .map_or(Policy { when_untrusted, ..Policy::default() }, |apple| Policy {
-            window_s: i64::from(apple.fresh_s),
-            when_untrusted,
-        });
+    let policy = config.apple.first().map_or(Policy { when_untrusted, ..Policy::default() }, |apple| Policy {
+        window_s: i64::from(apple.fresh_s),
+        when_untrusted,
+    });
     Settings {
         tills,
         language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
         policy,
-        base_url: config.api.public_url.clone().unwrap_or_else(|| doors::lan_url(&config.api)),
+        base_url: config.api.public_url.clone().unwrap_or_else(|| lan_url(&config.api)),
     }
 }
 
@@ -115,7 +117,7 @@ pub struct Opened {
     config: Config,
     desk: Arc<desk::Desk>,
     readers: Readers,
-    tls: Option<tls::LanTls>,
+    tls: Option<LanTls>,
 }
 
 impl Opened {
@@ -126,8 +128,9 @@ impl Opened {
         chain_check(till.ledger())?;
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
-        let readers = Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
-            .context("cannot start the readers' threads")?;
+        let readers =
+            Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
+                .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;
         Ok(Self { till, clock, config, desk, readers, tls })
@@ -153,7 +156,8 @@ impl Daemon {
             Arc::new(move || reader_desk.reader_list()),
             Arc::new(move || vec![clock_part(&clock_seen)]),
         );
-        let doors = doors::Doors::open(&config.api, lan.clone(), tls).await?;
+        let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
+        let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk })
     }
 
@@ -164,6 +168,7 @@ impl Daemon {
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
+        let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -178,6 +183,7 @@ impl Daemon {
         if let Some(watchdog) = watchdog {
             watchdog.abort();
         }
+        jobs.abort();
         self.lan.stopping.cancel();
         if let Some(readers) = self.readers.take() {
             // Its threads end by themselves; a hung reader must not hold up the stop.
@@ -254,6 +260,34 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
             }
         }
     }))
+}
+
+/// Posts what nobody taps for: open sales that nobody completed, lots and rewards whose day is over, pending points that
+/// ripened. A look costs one indexed read; only what is due is written, a few cards in each commit, so that no tap waits.
+fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(JOBS_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            loop {
+                let (desk, now) = (till.clone(), clock.now());
+                let done = till.ledger().write(move |txn| -> Result<usize, TillError> {
+                    let released = desk.sales_release_in_txn(txn, &now, open_sale_s)?;
+                    Ok(released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?)
+                });
+                match done.await {
+                    Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}
+                    Ok(Ok(_)) => break,
+                    Ok(Err(error)) => {
+                        tracing::error!(?error, "daemon.jobs: what is due could not be posted; it is tried again");
+                        break;
+                    }
+                    Err(_) => return,
+                }
+            }
+        }
+    })
 }
 
 /// Where a configuration lies that a command was not told.

@@ -92,10 +92,8 @@ fn versions_ensure(
         let (version, is_new) = txn.programme_version_ensure(name, text, now)?;
         if is_new {
             let mut what = Happening::new(EventKind::ProgrammeChanged, Actor::device(None));
-            what.details = vec![
-                ("programme".to_owned(), name.to_string()),
-                ("version".to_owned(), version.0.to_string()),
-            ];
+            what.details =
+                vec![("programme".to_owned(), name.to_string()), ("version".to_owned(), version.0.to_string())];
             txn.event_append(now, EventId(till.fresh_id(now.wall_ms)), what)?;
         }
     }

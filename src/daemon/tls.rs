@@ -17,21 +17,13 @@ use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Sub
 use openssl::x509::{X509, X509NameBuilder};
 
 use crate::base::config::{Config, Secret, Tls, Transport};
+use crate::faces::door::LanTls;
 
 /// Days for which a certificate is made; browsers refuse longer ones from public authorities, tills pin it anyway.
 const VALID_DAYS: i64 = 397;
 
 /// It is made anew when two thirds of its life are over.
 const RENEW_DAYS_LEFT: i64 = VALID_DAYS / 3;
-
-/// What the TLS doors need.
-#[derive(Clone)]
-pub struct LanTls {
-    /// Serves the certificate.
-    pub acceptor: OpenSSLConfig,
-    /// SHA-256 of the certificate, lower-case hex: the till pins it.
-    pub sha256: String,
-}
 
 /// What a till or an operator must know of the LAN certificate.
 pub struct LanCertificate {

@@ -1,7 +1,9 @@
 //! What the integration tests share: private daemons, virtual chips, a scratch directory.
 
 pub mod counter;
+pub mod http;
 pub mod pcscd;
+pub mod shop;
 
 use std::time::Duration;
 

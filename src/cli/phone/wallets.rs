@@ -1,15 +1,22 @@
 //! The wallet kinds of `stampd phone`: which there are, and how each is built from demo.json or a card's own file.
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 
 use super::PhoneArgs;
 use crate::pure::domain::Serial;
 use crate::tools::phone::apple::{self, ApplePass, IPhone};
+use crate::tools::phone::barcode::BarcodeCard;
+use crate::tools::phone::bare::{self, BareChip, BareKind};
+use crate::tools::phone::bytes::from_hex;
+use crate::tools::phone::code::{self, Code};
 use crate::tools::phone::fault::{Fault, FaultKind, Faulty, HOLDING_FAULTS, LINK_FAULTS};
 use crate::tools::phone::google::{self, AndroidPhone, GooglePass};
+use crate::tools::phone::ntag::{self, Ntag};
+use crate::tools::phone::ntag424::{self, Counter, Ntag424};
+use crate::tools::phone::scan::{self, Scanner};
 use crate::tools::phone::wallet_file::{
-    AppleCardFile, CardChoice, DemoCard, DemoFile, GoogleCardFile, WalletFileError,
+    AppleCardFile, CardChoice, DemoCard, DemoFile, FobFile, GoogleCardFile, WalletFileError,
 };
 use crate::tools::phone::{Handset, TimeSource};
 
@@ -20,22 +27,101 @@ pub(super) enum WalletKind {
     Apple,
     /// An Android phone with the card's pass (Google Smart Tap).
     Google,
+    /// The card's NTAG 424 DNA fob (SUN).
+    Ntag424,
+    /// A plain NTAG213 with a text.
+    Ntag,
+    /// A tag with a UID alone.
+    Uid,
+    /// A MIFARE Classic chip.
+    Classic,
+    /// A FeliCa chip.
+    Felica,
+    /// A scanned code that comes through PC/SC.
+    Barcode,
+    /// A scanner on a serial line.
+    Scan,
+}
+
+/// What there is to know of a wallet kind.
+struct Explained {
+    name: &'static str,
+    meaning: &'static str,
+    faults: &'static [&'static [FaultKind]],
+    /// The options beside --demo, --card, --programme and --fault that it takes.
+    options: &'static [&'static str],
 }
 
 impl WalletKind {
-    /// Its name on the command line, what it is in one sentence, and its own faults.
-    fn explained(self) -> (&'static str, &'static str, &'static [FaultKind]) {
-        match self {
+    fn explained(self) -> Explained {
+        let (name, meaning, faults, options): (_, _, &[&[FaultKind]], &[&str]) = match self {
             WalletKind::Apple => (
                 "apple",
                 "An iPhone with the card's pass on its screen: Apple VAS, sealed for the shop's key.",
-                apple::FAULTS,
+                &[apple::FAULTS],
+                &["--file", "--clock-shift"],
             ),
             WalletKind::Google => (
                 "google",
                 "An Android phone with the card's pass: Google Smart Tap 2.1, which verifies the shop's signature.",
-                google::FAULTS,
+                &[google::FAULTS],
+                &["--file"],
             ),
+            WalletKind::Ntag424 => (
+                "ntag424",
+                "The card's NTAG 424 DNA fob: a link with UID, counter and MAC, new at every reading; the counter is kept.",
+                &[ntag424::FAULTS],
+                &["--file", "--state"],
+            ),
+            WalletKind::Ntag => (
+                "ntag",
+                "A plain NTAG213 (Type 2) with the text of --text in NDEF, blank without one, and the UID of --uid.",
+                &[ntag::FAULTS],
+                &["--uid", "--text"],
+            ),
+            WalletKind::Uid => {
+                ("uid", "An NFC tag of which only the UID (7 bytes, --uid) can be read.", &[bare::FAULTS], &["--uid"])
+            }
+            WalletKind::Classic => {
+                ("classic", "A MIFARE Classic 1K with the UID of --uid (4 bytes).", &[bare::FAULTS], &["--uid"])
+            }
+            WalletKind::Felica => {
+                ("felica", "A FeliCa chip with the IDm of --uid (8 bytes).", &[bare::FAULTS], &["--uid"])
+            }
+            WalletKind::Barcode => (
+                "barcode",
+                "The card's barcode, or --text, as a synthetic chip: a scanner that speaks PC/SC (ATR 3B8001, read by FFB0000000).",
+                &[code::FAULTS],
+                &["--text"],
+            ),
+            WalletKind::Scan => (
+                "scan",
+                "The card's barcode, or --text, written to the serial line of --tty as a scanner does; needs no reader.",
+                &[scan::FAULTS, code::FAULTS],
+                &["--text", "--tty"],
+            ),
+        };
+        Explained { name, meaning, faults, options }
+    }
+
+    /// Fails when an option was given that this kind does not take: it would change nothing, and say nothing.
+    pub(super) fn check_options(self, args: &PhoneArgs) -> anyhow::Result<()> {
+        let explained = self.explained();
+        let given = [
+            ("--file", args.file.is_some()),
+            ("--clock-shift", args.clock_shift != 0),
+            ("--state", args.state.is_some()),
+            ("--uid", args.uid.is_some()),
+            ("--text", args.text.is_some()),
+            ("--tty", args.tty.is_some()),
+        ];
+        match given.iter().find(|(option, given)| *given && !explained.options.contains(option)) {
+            Some((option, _)) => bail!(
+                "{option} does not go with --wallet {}; beside --fault it takes {}",
+                explained.name,
+                explained.options.join(", ")
+            ),
+            None => Ok(()),
         }
     }
 }
@@ -52,8 +138,31 @@ pub(super) fn handset(
     let (card, handset) = match wallet {
         WalletKind::Apple => iphone(args, &own, time)?,
         WalletKind::Google => android(args, &own)?,
+        WalletKind::Ntag424 => fob(args, &own)?,
+        WalletKind::Ntag => tag(args, &own)?,
+        WalletKind::Uid => bare_chip(args, &own, BareKind::Uid)?,
+        WalletKind::Classic => bare_chip(args, &own, BareKind::Classic)?,
+        WalletKind::Felica => bare_chip(args, &own, BareKind::Felica)?,
+        WalletKind::Barcode => {
+            let (card, mut code) = card_code(args)?;
+            for fault in &own {
+                code.add_fault(fault, "barcode")?;
+            }
+            (card, Box::new(BarcodeCard::new(code)) as Box<dyn Handset>)
+        }
+        WalletKind::Scan => bail!("--wallet scan is no chip; this is a defect of the phone"),
     };
     Ok((card, Faulty::around(handset, &link)?.0))
+}
+
+/// The card's name for whoever watches, and the scanner that reads its code.
+pub(super) fn scanner(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Scanner)> {
+    let (card, code) = card_code(args)?;
+    let mut scanner = Scanner::new(code);
+    for fault in faults {
+        scanner = scanner.with_fault(fault)?;
+    }
+    Ok((card, scanner))
 }
 
 fn iphone(args: &PhoneArgs, faults: &[Fault], time: &TimeSource) -> anyhow::Result<(String, Box<dyn Handset>)> {
@@ -66,13 +175,14 @@ fn iphone(args: &PhoneArgs, faults: &[Fault], time: &TimeSource) -> anyhow::Resu
             (format!("the card of {}", file.display()), pass)
         }
         None => {
-            let (demo, card) = demo_card(args)?;
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, message) =
+                demo.card(&choice(args), &args.demo, "nfc_message", |card| card.nfc_message.clone())?;
             let apple = demo.apple.as_ref().ok_or_else(|| lacks(args, "the shop has no Apple part"))?;
-            let message = card.nfc_message.as_deref().ok_or_else(|| lacks(args, "this card has no nfc_message"))?;
-            let mut pass = ApplePass::new(&apple.pass_type_id, &apple.vas_public_key, message)
+            let mut pass = ApplePass::new(&apple.pass_type_id, &apple.vas_public_key, &message)
                 .with_context(|| args.demo.display().to_string())?;
             pass.barcode.clone_from(&card.barcode);
-            (card_words(&card), pass)
+            (card_words(card), pass)
         }
     };
     let mut phone = IPhone::new(vec![pass], time.clone()).with_clock_shift(args.clock_shift);
@@ -93,15 +203,15 @@ fn android(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dy
             (format!("the card of {}", file.display()), pass)
         }
         None => {
-            let (demo, card) = demo_card(args)?;
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, value) =
+                demo.card(&choice(args), &args.demo, "smart_tap_value", |card| card.smart_tap_value.clone())?;
             let google = demo.google.as_ref().ok_or_else(|| lacks(args, "the shop has no Google part"))?;
-            let value =
-                card.smart_tap_value.as_deref().ok_or_else(|| lacks(args, "this card has no smart_tap_value"))?;
             let mut pass =
-                GooglePass::new(google.collector_id, google.key_version, &google.smart_tap_public_key, value)
+                GooglePass::new(google.collector_id, google.key_version, &google.smart_tap_public_key, &value)
                     .with_context(|| args.demo.display().to_string())?;
             pass.barcode.clone_from(&card.barcode);
-            (card_words(&card), pass)
+            (card_words(card), pass)
         }
     };
     let mut phone = AndroidPhone::new(pass);
@@ -111,16 +221,84 @@ fn android(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dy
     Ok((card, Box::new(phone)))
 }
 
-/// The shop and the card that the arguments choose.
-fn demo_card(args: &PhoneArgs) -> anyhow::Result<(DemoFile, DemoCard)> {
+fn fob(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dyn Handset>)> {
+    let (card, uid, keys, home) = match &args.file {
+        Some(file) => {
+            let fob = FobFile::read(file)?;
+            (format!("the fob of {}", file.display()), fob.uid, fob.shop.keys(file)?, file)
+        }
+        None => {
+            let demo = DemoFile::read(&args.demo)?;
+            let (card, uid) = demo.card(&choice(args), &args.demo, "ntag424_uid", |card| card.ntag424_uid.clone())?;
+            let shop = demo.ntag424.as_ref().ok_or_else(|| lacks(args, "the shop has no NTAG 424 part"))?;
+            (card_words(card), uid, shop.keys(&args.demo)?, &args.demo)
+        }
+    };
+    let uid = from_hex(&uid).and_then(|uid| uid.try_into().ok());
+    let uid = uid.with_context(|| format!("{}: the UID is not 7 bytes in hexadecimal", home.display()))?;
+    let state = args.state.clone().unwrap_or_else(|| home.with_file_name("phone-counters.txt"));
+    let counter = Counter::in_file(&state, &uid).with_context(|| {
+        format!("cannot read the fobs' counters in {}; give another file with --state", state.display())
+    })?;
+    let mut fob = Ntag424::new(keys, uid, counter);
+    for fault in faults {
+        fob = fob.with_fault(fault)?;
+    }
+    Ok((card, Box::new(fob)))
+}
+
+fn tag(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Box<dyn Handset>)> {
+    let uid = uid(args, BareKind::Uid.uid_default())?;
+    let uid = uid.try_into().ok().context("the UID of an NTAG has 7 bytes, 14 hexadecimal digits in --uid")?;
+    let text = args.text.as_deref().unwrap_or_default();
+    let mut tag = Ntag::new(uid, text);
+    for fault in faults {
+        tag = tag.with_fault(fault)?;
+    }
+    let words = if text.is_empty() { "blank".to_owned() } else { format!("with {} characters", text.chars().count()) };
+    Ok((words, Box::new(tag)))
+}
+
+fn bare_chip(args: &PhoneArgs, faults: &[Fault], kind: BareKind) -> anyhow::Result<(String, Box<dyn Handset>)> {
+    let uid = uid(args, kind.uid_default())?;
+    ensure!(
+        uid.len() == kind.uid_bytes(),
+        "the UID of --wallet {} has {} bytes, {} hexadecimal digits in --uid",
+        kind.name(),
+        kind.uid_bytes(),
+        kind.uid_bytes() * 2
+    );
+    let mut chip = BareChip::new(kind, &uid);
+    for fault in faults {
+        chip = chip.with_fault(fault)?;
+    }
+    Ok(("its UID alone".to_owned(), Box::new(chip)))
+}
+
+fn uid(args: &PhoneArgs, default: &[u8]) -> anyhow::Result<Vec<u8>> {
+    match &args.uid {
+        Some(text) => from_hex(text).context("--uid is not hexadecimal, such as 04A1B2C3D4E5F6"),
+        None => Ok(default.to_vec()),
+    }
+}
+
+/// The code of --text, or the barcode of the chosen card.
+fn card_code(args: &PhoneArgs) -> anyhow::Result<(String, Code)> {
+    if let Some(text) = &args.text {
+        return Ok(("the text of --text".to_owned(), Code::new(text, None)));
+    }
     let demo = DemoFile::read(&args.demo)?;
-    let choice = match (&args.card, &args.programme) {
+    let (card, barcode) = demo.card(&choice(args), &args.demo, "barcode", |card| card.barcode.clone())?;
+    Ok((card_words(card), Code::new(&barcode, card.nfc_message.as_deref())))
+}
+
+/// Which card of demo.json the arguments choose.
+fn choice(args: &PhoneArgs) -> CardChoice {
+    match (&args.card, &args.programme) {
         (Some(serial), _) => CardChoice::Serial(*serial),
         (None, Some(name)) => CardChoice::Programme(name.clone()),
         (None, None) => CardChoice::First,
-    };
-    let card = demo.card(&choice, &args.demo)?.clone();
-    Ok((demo, card))
+    }
 }
 
 fn lacks(args: &PhoneArgs, what: &str) -> WalletFileError {
@@ -136,15 +314,24 @@ fn card_words(card: &DemoCard) -> String {
 pub(super) fn list() {
     println!("Wallet kinds (--wallet):");
     for kind in WalletKind::value_variants() {
-        let (name, meaning, _) = kind.explained();
-        println!("  {name:<18} {meaning}");
+        let explained = kind.explained();
+        println!("  {:<18} {}", explained.name, explained.meaning);
     }
-    for kind in WalletKind::value_variants() {
-        let (name, _, faults) = kind.explained();
-        println!("\nFaults of {name} (--fault NAME[=VALUE]; in brackets what the value is, and its default):");
-        list_faults(faults);
+    for kind in [WalletKind::Apple, WalletKind::Google, WalletKind::Ntag424, WalletKind::Ntag] {
+        let explained = kind.explained();
+        println!(
+            "\nFaults of {} (--fault NAME[=VALUE]; in brackets what the value is, and its default):",
+            explained.name
+        );
+        explained.faults.iter().for_each(|faults| list_faults(faults));
     }
-    println!("\nFaults between any of them and the reader:");
+    println!("\nFaults of uid, classic and felica:");
+    list_faults(bare::FAULTS);
+    println!("\nFaults of barcode and scan:");
+    list_faults(code::FAULTS);
+    println!("\nFaults of scan:");
+    list_faults(scan::FAULTS);
+    println!("\nFaults between any of them and the reader (not of scan):");
     list_faults(LINK_FAULTS);
     println!("\nFaults of how it is held:");
     list_faults(HOLDING_FAULTS);

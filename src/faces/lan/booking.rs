@@ -5,9 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use openssl::sha::Sha256;
 
-use super::answer::{Fault, problem_response};
-use super::auth::Caller;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, problem_response};
 use crate::pure::domain::Now;
 use crate::pure::wire::lan::Problem;
 use crate::shop::ledger::{Stored, StoredAnswer, Txn};
@@ -38,22 +37,24 @@ pub struct Booking {
     key: String,
     body_hash: [u8; 32],
     caller: Caller,
+    location: Option<Location>,
+}
+
+/// Where the thing lies that a booking makes: a path, and the field of the answer that ends it.
+#[derive(Clone, Copy)]
+struct Location {
+    path: &'static str,
+    field: &'static str,
 }
 
 impl Booking {
     /// Takes the key of the request and the hash of what it asks: method, path and body.
-    pub fn begin(
-        caller: &Caller,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<Self, Fault> {
+    pub fn begin(caller: &Caller, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
         let missing = |detail: &str| Fault::new(StatusCode::BAD_REQUEST, "key_missing", "no Idempotency-Key", detail);
         let mut values = headers.get_all("Idempotency-Key").iter();
-        let key = values
-            .next()
-            .ok_or_else(|| missing("send an Idempotency-Key header of 1 to 255 characters, a new one for each new act"))?;
+        let key = values.next().ok_or_else(|| {
+            missing("send an Idempotency-Key header of 1 to 255 characters, a new one for each new act")
+        })?;
         let key = key.to_str().unwrap_or_default();
         let visible = key.bytes().all(|byte| (0x20..0x7F).contains(&byte));
         if key.is_empty() || key.len() > 255 || !visible || values.next().is_some() {
@@ -64,7 +65,12 @@ impl Booking {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Ok(Self { key: key.to_owned(), body_hash: hash.finish(), caller: caller.clone() })
+        Ok(Self { key: key.to_owned(), body_hash: hash.finish(), caller: caller.clone(), location: None })
+    }
+
+    /// The booking makes something that is read at `path` followed by `field` of the answer: `Location` and `ETag` say so.
+    pub fn located(self, path: &'static str, field: &'static str) -> Self {
+        Self { location: Some(Location { path, field }), ..self }
     }
 
     /// Runs `work` in the ledger's transaction and keeps its answer, or answers what was answered before.
@@ -79,11 +85,13 @@ impl Booking {
             problem.retry_after_s = Some(1);
             return Err(problem.into());
         };
+        let location = self.location;
         let (till, now, begun) = (lan.till.clone(), lan.clock.now(), lan.clock.boot_ns());
         let written = lan.ledger.write(move |txn| self.work(&till, txn, &now, work));
-        let answered = written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
+        let answered =
+            written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
         let commit_ms = (lan.clock.boot_ns() - begun) as f64 / 1e6;
-        Ok(answered.into_response(commit_ms))
+        Ok(answered.into_response(commit_ms, location))
     }
 
     fn work(
@@ -114,12 +122,11 @@ struct Answered {
 }
 
 impl Answered {
-    fn into_response(self, commit_ms: f64) -> Response {
+    fn into_response(self, commit_ms: f64, location: Option<Location>) -> Response {
         let StoredAnswer { status, body } = self.answer;
+        let told = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
         let mut response = if status >= 400 {
-            let retry_after_s = serde_json::from_slice::<serde_json::Value>(&body)
-                .ok()
-                .and_then(|problem| problem.get("retry_after_s").and_then(serde_json::Value::as_i64));
+            let retry_after_s = told["retry_after_s"].as_i64();
             problem_response(status, body, retry_after_s)
         } else {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
@@ -128,6 +135,15 @@ impl Answered {
         let headers = response.headers_mut();
         if self.hit {
             headers.insert("Idempotency-Hit", HeaderValue::from_static("true"));
+        }
+        if let Some(Location { path, field }) = location.filter(|_| status == 201) {
+            let id = told[field].as_str().unwrap_or_default();
+            if let Ok(value) = HeaderValue::from_str(&format!("{path}{id}")) {
+                headers.insert(header::LOCATION, value);
+            }
+            if let Ok(value) = HeaderValue::from_str(&format!("\"{}\"", told["revision"])) {
+                headers.insert(header::ETAG, value);
+            }
         }
         if let Ok(value) = HeaderValue::from_str(&format!("commit;dur={commit_ms:.2}")) {
             headers.insert("Server-Timing", value);

@@ -1,17 +1,17 @@
 //! Cards: issue, read, change, credentials, history.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Fault, with_etag};
-use super::auth::Caller;
 use super::booking::Booked;
-use super::extract::{Posted, body_bytes, json_fields, json_syntax};
-use super::state::Lan;
+use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax, query_fault};
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{ProgrammeName, Role, Serial};
 use crate::pure::wire::lan::{CardRequest, CardView, CredentialList, HistoryPage};
 use crate::shop::ledger::WriteError;
@@ -34,12 +34,12 @@ pub fn unknown_card() -> Fault {
 )]
 pub async fn card_issue(State(lan): State<Lan>, posted: Posted<CardRequest>) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
-    let customer =
-        body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
+    let customer = body.customer_id.parse().map_err(|_| Fault::field("/customer_id", "not the id of a customer"))?;
     let programme = ProgrammeName::new(&body.programme)
         .map_err(|_| Fault::field("/programme", "not the name of a programme; GET /v1/programmes lists them"))?;
     let actor = caller.actor(caller.till.clone());
     booking
+        .located("/v1/cards/", "serial")
         .run(&lan, move |till, txn, now| {
             let view = till.card_issue_in_txn(txn, now, actor, customer, &programme)?;
             Booked::ok(StatusCode::CREATED, &view)
@@ -52,7 +52,7 @@ pub async fn card_issue(State(lan): State<Lan>, posted: Posted<CardRequest>) -> 
     get, path = "/v1/cards/{serial}", tag = "cards", params(("serial" = String, Path)),
     responses((status = 200, body = CardView))
 )]
-pub async fn card_read(State(lan): State<Lan>, _caller: Caller, Path(serial): Path<String>) -> Result<Response, Fault> {
+pub async fn card_read(State(lan): State<Lan>, _caller: Caller, Segment(serial): Segment) -> Result<Response, Fault> {
     let serial = serial_of(&serial)?;
     let now = lan.clock.now();
     let view = lan.read(move |till, reads| Ok(till.card_view(reads, serial, &now)?)).await?.ok_or_else(unknown_card)?;
@@ -85,11 +85,11 @@ fn present<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Option<
 pub async fn card_change(
     State(lan): State<Lan>,
     caller: Caller,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
     request: axum::extract::Request,
 ) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let bytes = body_bytes(request, &lan).await?;
+    let bytes = body_bytes(request).await?;
     json_syntax(&headers, &bytes)?;
     let change: CardChange = json_fields(&bytes)?;
     let serial = serial_of(&serial)?;
@@ -138,7 +138,7 @@ fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
 pub async fn credentials(
     State(lan): State<Lan>,
     caller: Caller,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
 ) -> Result<Json<CredentialList>, Fault> {
     let serial = serial_of(&serial)?;
     let with_text = caller.role >= Role::Manager;
@@ -151,6 +151,7 @@ pub async fn credentials(
 
 /// Which page of a history.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
     /// `next_cursor` of the page before.
@@ -167,10 +168,10 @@ pub struct HistoryQuery {
 pub async fn history(
     State(lan): State<Lan>,
     _caller: Caller,
-    Path(serial): Path<String>,
-    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+    Segment(serial): Segment,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Json<HistoryPage>, Fault> {
-    let Query(query) = query.map_err(|error| Fault::field("/query", error.body_text()))?;
+    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
     let serial = serial_of(&serial)?;
     let limit = query.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {

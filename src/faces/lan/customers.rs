@@ -1,14 +1,13 @@
 //! Customers: create and read.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::answer::{Fault, with_etag};
-use super::auth::Caller;
 use super::booking::Booked;
-use super::extract::Posted;
-use super::state::Lan;
+use super::extract::{Posted, Segment};
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::CustomerId;
 use crate::pure::wire::lan::{CustomerRequest, CustomerView};
 
@@ -22,6 +21,7 @@ pub async fn customer_create(State(lan): State<Lan>, posted: Posted<CustomerRequ
     let Posted { caller, booking, body } = posted;
     let actor = caller.actor(caller.till.clone());
     let response = booking
+        .located("/v1/customers/", "id")
         .run(&lan, move |till, txn, now| {
             let view = till.customer_create_in_txn(txn, now, actor, body)?;
             Booked::ok(StatusCode::CREATED, &view)
@@ -35,7 +35,7 @@ pub async fn customer_create(State(lan): State<Lan>, posted: Posted<CustomerRequ
     get, path = "/v1/customers/{id}", tag = "customers", params(("id" = String, Path)),
     responses((status = 200, body = CustomerView))
 )]
-pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Path(id): Path<String>) -> Result<Response, Fault> {
+pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Segment(id): Segment) -> Result<Response, Fault> {
     let unknown = || Fault::not_found("unknown_customer", "no such customer");
     let id: CustomerId = id.parse().map_err(|_| unknown())?;
     let now = lan.clock.now();

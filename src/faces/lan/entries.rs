@@ -1,15 +1,14 @@
 //! Posting by hand, and voids.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Fault;
-use super::auth::Caller;
 use super::booking::Booked;
 use super::cards::serial_of;
-use super::extract::Posted;
-use super::state::Lan;
+use super::extract::{Posted, Segment};
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault};
 use crate::pure::domain::{Actor, EntryId, Role, StaffId};
 use crate::pure::wire::lan::{Approval, EntryRequest, PostedView, VoidRequest};
 use crate::shop::till::Outcome;
@@ -22,7 +21,7 @@ use crate::shop::till::Outcome;
 )]
 pub async fn entry_post(
     State(lan): State<Lan>,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
     posted: Posted<EntryRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -30,11 +29,9 @@ pub async fn entry_post(
     let command = lan.till.entry_command(&body)?;
     let serial = serial_of(&serial)?;
     booking
-        .run(&lan, move |till, txn, now| {
-            match till.entry_post_in_txn(txn, now, actor, serial, &command)? {
-                Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-                Outcome::Refused(problem) => Booked::refused(&problem),
-            }
+        .run(&lan, move |till, txn, now| match till.entry_post_in_txn(txn, now, actor, serial, &command)? {
+            Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
+            Outcome::Refused(problem) => Booked::refused(&problem),
         })
         .await
 }
@@ -47,7 +44,7 @@ pub async fn entry_post(
 )]
 pub async fn entry_void(
     State(lan): State<Lan>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     posted: Posted<VoidRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -64,7 +61,7 @@ pub async fn entry_void(
 }
 
 /// Who posts: the caller at its till, the member of staff whom the request names, and a manager who approved with a PIN.
-async fn actor_of(
+pub(super) async fn actor_of(
     lan: &Lan,
     caller: &Caller,
     till: Option<&str>,

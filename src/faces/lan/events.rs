@@ -12,9 +12,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::Fault;
-use super::auth::Caller;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault};
 use crate::pure::domain::TillId;
 use crate::pure::wire::lan::Hello;
 use crate::shop::ledger::LiveRow;

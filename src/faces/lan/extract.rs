@@ -1,15 +1,17 @@
-//! Request bodies: JSON with errors that name the field.
+//! Requests taken apart: parts of the path, and JSON bodies with errors that name the field.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request};
+use std::convert::Infallible;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
+use tokio_stream::StreamExt;
 
-use super::answer::Fault;
-use super::auth::Caller;
 use super::booking::Booking;
-use super::state::Lan;
+use crate::faces::door::Lan;
+use crate::faces::door::{Caller, Fault};
 use crate::pure::wire::lan::FieldProblem;
 
 /// A booking request: who asks, its key, its body. The token is judged first, then JSON and key, then the fields.
@@ -27,9 +29,9 @@ impl<T: DeserializeOwned> FromRequest<Lan> for Posted<T> {
 
     async fn from_request(request: Request, lan: &Lan) -> Result<Self, Fault> {
         let (mut parts, body) = request.into_parts();
-        let caller = <Caller as axum::extract::FromRequestParts<Lan>>::from_request_parts(&mut parts, lan).await?;
+        let caller = Caller::from_request_parts(&mut parts, lan).await?;
         let (method, uri, headers) = (parts.method.clone(), parts.uri.clone(), parts.headers.clone());
-        let bytes = body_bytes(Request::from_parts(parts, body), lan).await?;
+        let bytes = body_bytes(Request::from_parts(parts, body)).await?;
         begin(caller, &method, &uri, &headers, &bytes)
     }
 }
@@ -47,17 +49,61 @@ fn begin<T: DeserializeOwned>(
     Ok(Posted { caller, booking, body: json_fields(text)? })
 }
 
+/// A body that is too large is read on to here and thrown away: whoever still writes while we answer and close would see
+/// a broken connection instead of the answer.
+const DISCARDED_BYTES_MAX: usize = 32 << 20;
+
 /// The body of a request, or 413.
-pub async fn body_bytes(request: Request, lan: &Lan) -> Result<Bytes, Fault> {
-    Bytes::from_request(request, lan).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Fault::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            "the request is too large",
-            format!("a request has at most {} bytes; bulk data goes through 'stampd import'", super::BODY_BYTES_MAX),
-        ),
-        _ => bad_json("the body ended before its length"),
-    })
+pub async fn body_bytes(request: Request) -> Result<Vec<u8>, Fault> {
+    // Who asks before sending is told before sending.
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if asks_first && length.is_some_and(|length: usize| length > super::BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| bad_json("the body ended before its length"))?;
+        seen += chunk.len();
+        if seen <= super::BODY_BYTES_MAX {
+            bytes.extend_from_slice(&chunk);
+        } else if seen > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    if seen > super::BODY_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn too_large() -> Fault {
+    Fault::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        "the request is too large",
+        format!("a request has at most {} bytes; bulk data goes through 'stampd import'", super::BODY_BYTES_MAX),
+    )
+}
+
+/// The one part of a path that names something. What is no text at all names nothing that there is.
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(text.map_or_else(|_| char::REPLACEMENT_CHARACTER.to_string(), |Path(text)| text)))
+    }
+}
+
+/// 422 for a query with an unknown or impossible parameter, which it names.
+pub fn query_fault(rejection: &QueryRejection) -> Fault {
+    let text = rejection.body_text();
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+    match text.split_once(": ") {
+        Some((name, detail)) if !name.contains(' ') => Fault::field(&format!("/{name}"), detail),
+        _ => Fault::field("/query", text),
+    }
 }
 
 /// 415 for another media type, 400 for what is no JSON.
@@ -75,7 +121,8 @@ pub fn json_syntax(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Fault> {
             "send the body as JSON with the header 'Content-Type: application/json'",
         ));
     }
-    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map(|_| ()).map_err(|error| bad_json(&error.to_string()))
+    let text = std::str::from_utf8(bytes).map_err(|error| bad_json(&error.to_string()))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(|_| ()).map_err(|error| bad_json(&error.to_string()))
 }
 
 fn bad_json(detail: &str) -> Fault {

@@ -4,33 +4,29 @@
 //! anything: a handler checks who asks and what, hands it to `till` inside the ledger's transaction, and answers after the
 //! commit. Reads run on blocking threads beside the writer.
 
-mod answer;
-mod auth;
 mod booking;
 mod cards;
 mod customers;
-mod doors;
+mod device;
 mod entries;
 mod events;
 mod extract;
+mod sales;
 mod scans;
-mod state;
+
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use utoipa::OpenApi;
+use utoipa::openapi::{ContentBuilder, OpenApi as OpenApiDocument, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use auth::BearerScheme;
-
-pub use answer::{Fault, problem_response};
-pub use auth::{Caller, LocalPeer, SESSION_COOKIE, Sessions};
-pub use state::{Lan, LanSettings};
+use crate::faces::door::{BearerScheme, Fault, Lan, guard, panicked};
 
 /// The largest request body, bytes. Bulk import has a way of its own.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -50,10 +46,10 @@ struct Document;
 
 /// The routes of the API and its document.
 fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(doors::health))
-        .routes(routes!(doors::readers))
-        .routes(routes!(doors::programmes))
+    let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(device::health))
+        .routes(routes!(device::readers))
+        .routes(routes!(device::programmes))
         .routes(routes!(events::events))
         .routes(routes!(customers::customer_create))
         .routes(routes!(customers::customer_read))
@@ -64,9 +60,60 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))
         .routes(routes!(scans::scan))
-        .routes(routes!(doors::token_create))
-        .routes(routes!(doors::staff_list))
-        .split_for_parts()
+        .routes(routes!(sales::sale))
+        .routes(routes!(sales::quote))
+        .routes(routes!(sales::sale_read))
+        .routes(routes!(sales::sale_complete))
+        .routes(routes!(sales::sale_cancel))
+        .routes(routes!(sales::sale_refund))
+        .routes(routes!(sales::sale_void))
+        .routes(routes!(sales::presented, sales::presented_clear))
+        .routes(routes!(device::token_create))
+        .routes(routes!(device::staff_list))
+        .routes(routes!(openapi))
+        .split_for_parts();
+    problems_describe(&mut document);
+    (routes, document)
+}
+
+/// What every operation may answer beside its own: problem documents.
+fn problems_describe(document: &mut OpenApiDocument) {
+    let problem = |description: &str| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        RefOr::T(ResponseBuilder::new().description(description).content("application/problem+json", content).build())
+    };
+    const OF_ALL: &[(&str, &str)] = &[
+        ("401", "`unauthorized`: no token, or a wrong one"),
+        ("403", "`wrong_role` or `wrong_till`"),
+        ("503", "`storage_fault` or `disk_full`: nothing was booked; ask again with the same key"),
+    ];
+    const OF_BODIES: &[(&str, &str)] = &[
+        ("400", "`bad_json` or `key_missing`"),
+        ("413", "`too_large`"),
+        ("415", "`wrong_media_type`"),
+        ("422", "`invalid`, with a JSON pointer for each wrong field, or `key_reuse`"),
+    ];
+    for (path, item) in &mut document.paths.paths {
+        for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+            // `security: [{}]` marks what is open to all.
+            let open = operation.security.is_some();
+            let by_body = operation.request_body.as_ref().map_or(&[][..], |_| OF_BODIES);
+            let unknown = path.contains('{').then_some(&("404", "there is no such thing; the code tells which"));
+            let of_all = if open { &[][..] } else { OF_ALL };
+            let responses = &mut operation.responses.responses;
+            for (status, description) in of_all.iter().chain(by_body).chain(unknown) {
+                responses.entry((*status).to_owned()).or_insert_with(|| problem(description));
+            }
+            // OpenAPI wants a description of every response, and the shape says it all.
+            for (status, response) in responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    response.description = if status == "201" { "it is booked" } else { "as asked" }.to_owned();
+                }
+            }
+        }
+    }
 }
 
 /// The OpenAPI 3.1 document, as served at `/v1/openapi.json`.
@@ -77,17 +124,24 @@ pub fn openapi_json() -> String {
 
 /// The whole API. `doors_of_lan` adds what only network listeners need: the Host and Origin checks.
 pub fn router(lan: Lan) -> Router {
-    let (routes, document) = api();
-    let document = document.to_json().unwrap_or_default();
-    let openapi = move || async move { ([(header::CONTENT_TYPE, "application/json")], document).into_response() };
+    let (routes, _) = api();
     routes
-        .route("/v1/openapi.json", get(openapi))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(lan.clone(), doors::guard))
+        .layer(middleware::from_fn_with_state(lan.clone(), guard))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
         .with_state(lan)
+}
+
+/// This document: every call of the API, in OpenAPI 3.1.
+#[utoipa::path(
+    get, path = "/v1/openapi.json", tag = "device", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object))
+)]
+async fn openapi() -> Response {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.get_or_init(openapi_json).as_str()).into_response()
 }
 
 async fn unknown_route() -> Fault {
@@ -96,10 +150,4 @@ async fn unknown_route() -> Fault {
 
 async fn wrong_method() -> Fault {
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "wrong method", "this address does not take this method")
-}
-
-/// A panic in a handler is our bug: it ends the request with a fixed phrase, the detail stays in the log.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("lan.panic: a request handler panicked");
-    Fault::internal().into_response()
 }

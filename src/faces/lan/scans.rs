@@ -6,10 +6,10 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::Fault;
 use super::booking::Booked;
 use super::extract::Posted;
-use super::state::Lan;
+use crate::faces::door::Fault;
+use crate::faces::door::Lan;
 use crate::pure::wire::lan::{Problem, ScanRequest, TapView};
 use crate::shop::till::{Presentation, Source, Tapped};
 
@@ -46,7 +46,8 @@ pub async fn scan(State(lan): State<Lan>, posted: Posted<ScanRequest>) -> Result
     let seen_ns = lan.clock.boot_ns();
     booking
         .run(&lan, move |desk, txn, now| {
-            let presentation = Presentation { till, reader: None, source: Source::Scan, actor, read, seen_ns, timing: None };
+            let presentation =
+                Presentation { till, reader: None, source: Source::Scan, actor, read, seen_ns, timing: None };
             let Tapped { mut view, .. } = desk.present_in_txn(txn, now, presentation)?;
             match view.problem() {
                 None => Booked::ok(StatusCode::OK, &view),

@@ -4,6 +4,7 @@
 //! All units are the programme's smallest (stamps, points, hundredths of a point), all money is minor units, all
 //! instants are milliseconds since 1970-01-01 UTC.
 
+use super::standing::{CouponCounts, CouponState};
 use super::{CouponId, EntryId, EventId, RuleVersion, SaleId, Serial};
 
 /// One posted line of one card.
@@ -489,6 +490,10 @@ pub struct Carried {
     pub counters: Counters,
     /// The first earn is behind it.
     pub first_earned: bool,
+    /// Coupons and entry rewards; a merge takes them along, a transfer does not.
+    pub coupons: Vec<CouponState>,
+    /// Coupons and entry rewards claimed and used.
+    pub coupon_counts: CouponCounts,
 }
 
 /// The totals of a card. They add up when cards merge.

@@ -2,6 +2,7 @@
 //! anything else is judged; catches up after days off.
 
 use super::card::CardFacts;
+use super::fold;
 use super::rules::Rulebook;
 use super::standing::Standing;
 use super::{lots, rewards};
@@ -37,4 +38,13 @@ pub fn due(book: &Rulebook, card: &CardFacts, standing: &Standing, at: &Moment, 
         entries.push(entry(Posting::Expire { until_ms: at.ms, units: idle_units, rewards: 0, cause }));
     }
     entries
+}
+
+/// The standing as it will be once what is due is posted: for quotes and figures, which change nothing.
+pub fn settled(book: &Rulebook, card: &CardFacts, standing: &Standing, at: &Moment, trust: ClockTrust) -> Standing {
+    let mut settled = standing.clone();
+    for entry in due(book, card, standing, at, trust) {
+        fold::step(book.at(entry.rule), &mut settled, None, &fold::provisional(standing, &entry, at));
+    }
+    settled
 }

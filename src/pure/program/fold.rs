@@ -1,19 +1,19 @@
 //! The fold: facts of one card give its standing. One function on device and hub, so that a chain agrees with itself.
 
+mod corrections;
+mod moves;
+mod redemption;
+
 use std::collections::BTreeSet;
 
-use super::rules::{ByAmount, Consume, CountEarns, Rulebook, Rules, Shortfall};
-use super::sales::{SaleState, Taken, Trace, due_with_carry};
-use super::standing::{
-    BirthdayUse, CouponStage, CouponState, DayCount, Held, Joined, RECENT_MS, Recent, Standing, TXN_KEPT_MS,
-    Transaction,
-};
+use super::rules::{Consume, CountEarns, Rulebook, Rules};
+use super::sales::{SaleState, Taken, Trace};
+use super::standing::{BirthdayUse, DayCount, Joined, RECENT_MS, Recent, Standing, TXN_KEPT_MS, Transaction};
 use super::{calendar, lots, rewards};
-use crate::pure::domain::entry::{
-    Adjust, Award, AwardSource, Bonus, BonusKind, Carried, Counters, CouponStep, Direction, Lapse, Lot, Moved, Pending,
-    Redemption, Refund, Reinstatement, RemoveReason, RewardLot,
+use crate::pure::domain::entry::{Award, AwardSource, Bonus, BonusKind, Lot, Pending, RewardLot};
+use crate::pure::domain::{
+    DeviceId, Entry, EntryId, EventId, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Posting,
 };
-use crate::pure::domain::{CouponId, Fact, Posting, SaleId};
 
 /// Whether [`apply`] could take a fact.
 #[must_use]
@@ -21,7 +21,8 @@ use crate::pure::domain::{CouponId, Fact, Posting, SaleId};
 pub enum Applied {
     /// The standing counts it now.
     Done,
-    /// A void changes what lies behind it: the standing is unchanged, [`fold()`] all facts instead.
+    /// A void changes what lies behind it, and a fact that is not later than all before belongs between them (or is
+    /// there already): the standing is unchanged, [`fold()`] all facts instead.
     NeedsFold,
 }
 
@@ -33,7 +34,7 @@ pub fn fold(book: &Rulebook, facts: &[Fact]) -> Standing {
 /// Counts one more fact, later than all before. It trusts what the fact says of its sale; facts of other devices that
 /// may contradict each other are taken by [`fold()`].
 pub fn apply(book: &Rulebook, standing: &mut Standing, fact: &Fact) -> Applied {
-    if matches!(fact.entry.posting, Posting::Void { .. }) {
+    if matches!(fact.entry.posting, Posting::Void { .. }) || standing.last_key >= Some(fact.key) {
         return Applied::NeedsFold;
     }
     step(book.at(fact.rule()), standing, None, fact);
@@ -51,7 +52,7 @@ pub(super) fn sorted(facts: &[Fact]) -> Vec<&Fact> {
 }
 
 /// The events that voids among `facts` name.
-pub(super) fn voided(facts: &[&Fact]) -> BTreeSet<crate::pure::domain::EventId> {
+pub(super) fn voided(facts: &[&Fact]) -> BTreeSet<EventId> {
     let named = facts.iter().filter_map(|fact| match fact.entry.posting {
         Posting::Void { event } => Some(event),
         _ => None,
@@ -60,11 +61,7 @@ pub(super) fn voided(facts: &[&Fact]) -> BTreeSet<crate::pure::domain::EventId> 
 }
 
 /// The whole fold, with `leave_out` voided on top, and what it knows beyond the standing.
-pub(super) fn replay(
-    book: &Rulebook,
-    facts: &[Fact],
-    leave_out: &BTreeSet<crate::pure::domain::EventId>,
-) -> (Standing, Trace) {
+pub(super) fn replay(book: &Rulebook, facts: &[Fact], leave_out: &BTreeSet<EventId>) -> (Standing, Trace) {
     let facts = sorted(facts);
     let mut standing = Standing::default();
     let mut trace = Trace { voided: voided(&facts), ..Trace::default() };
@@ -75,11 +72,27 @@ pub(super) fn replay(
     (standing, trace)
 }
 
+/// The entry as a fact that is not posted yet, after all that the standing counts.
+pub(super) fn provisional(standing: &Standing, entry: &NewEntry, at: &Moment) -> Fact {
+    let nil = uuid::Uuid::nil();
+    let hlc = standing.last_key.map_or(Hlc::ZERO, |key| key.hlc);
+    Fact {
+        key: FactKey { hlc, device: DeviceId(0), incarnation: Incarnation(0), seq: 0, index: 0 },
+        event: EventId(nil),
+        at: at.clone(),
+        till: None,
+        visit: None,
+        txn_id: None,
+        sale: None,
+        entry: Entry { id: EntryId(nil), card: entry.card, rule: entry.rule, posting: entry.posting.clone() },
+    }
+}
+
 /// Counts one fact by its own numbers, and tells what it took.
-pub(super) fn step_blind(rules: &Rules, standing: &mut Standing, fact: &Fact) -> Taken {
+pub(super) fn step_blind(rules: &Rules, standing: &mut Standing, fact: &Fact) -> Trace {
     let mut trace = Trace::default();
     step_with(rules, standing, &mut trace, false, fact);
-    trace.taken
+    trace
 }
 
 /// Counts one fact. Without a trace the fact's own numbers of its sale are taken.
@@ -91,7 +104,7 @@ pub(super) fn step(rules: &Rules, standing: &mut Standing, trace: Option<&mut Tr
 }
 
 fn step_with(rules: &Rules, standing: &mut Standing, trace: &mut Trace, whole: bool, fact: &Fact) {
-    trace.taken = Taken::default();
+    (trace.taken, trace.consumed, trace.unlocked) = (Taken::default(), 0, 0);
     standing.last_key = standing.last_key.max(Some(fact.key));
     standing.facts += 1;
     let posting = &fact.entry.posting;
@@ -153,8 +166,6 @@ impl Step<'_> {
         self.standing.last_activity_ms = self.standing.last_activity_ms.max(Some(at.ms));
         self.standing.inactive_ms = self.standing.inactive_ms.max(calendar::inactive_ms(self.rules, at));
     }
-
-    // ---- awards
 
     fn award(&mut self, award: &Award) {
         let counters = &mut self.standing.counters;
@@ -311,6 +322,7 @@ impl Step<'_> {
         match rules.consume {
             Consume::Unlock => {
                 lots::take(&mut standing.lots, unlocked.consumed);
+                add(&mut self.trace.consumed, unlocked.consumed);
             }
             Consume::Redeem => add(&mut standing.claimed, unlocked.consumed),
         }
@@ -321,339 +333,13 @@ impl Step<'_> {
             }
             add(&mut standing.counters.rewards_earned, count);
             repay(&mut standing.overdraft, &mut count);
+            add(&mut self.trace.unlocked, count);
             let units_each = if rules.consume == Consume::Redeem { rewards::step_of(&rules.goals, index) } else { 0 };
             let (since_ms, by) = (self.fact.at.ms, self.fact.event);
             let name = rules.goals[index].reward.clone();
             rewards::add(&mut standing.rewards, RewardLot { expires_ms, since_ms, by, name, units_each, count });
         }
         standing.last_reward_earned_ms = standing.last_reward_earned_ms.max(Some(self.fact.at.ms));
-    }
-
-    // ---- corrections
-
-    fn adjust(&mut self, adjust: &Adjust) {
-        if adjust.value > 0 {
-            add(&mut self.standing.counters.ltv_minor, adjust.purchase_minor.unwrap_or(0));
-            let lot = self.lot(adjust.value, adjust.expires_ms);
-            self.earn(lot, Qualifies::No);
-        } else {
-            let units = adjust.value.saturating_neg();
-            let lacking = self.debit(units);
-            add(&mut self.trace.uncovered, lacking);
-            if self.rules.kind.is_stamps() {
-                add(&mut self.standing.counters.shortfall, lacking);
-                self.hold_claims();
-            } else {
-                add(&mut self.standing.overdraft, lacking);
-                self.redeemed(units);
-            }
-        }
-        self.count_visit(self.rules.visits.manual);
-    }
-
-    fn redeemed(&mut self, units: i64) {
-        if units > 0 {
-            add(&mut self.standing.counters.redeemed, units);
-            self.standing.last_redeemed_ms = self.standing.last_redeemed_ms.max(Some(self.fact.at.ms));
-        }
-    }
-
-    fn remove_visits(&mut self, visits: i64, units: i64) {
-        let counters = &mut self.standing.counters;
-        counters.visits = counters.visits.saturating_sub(visits.max(0)).max(0);
-        self.take_due(units);
-    }
-
-    /// Removes what is due at most; the rest is written off, owed, or taken below zero as the rules say (X08).
-    fn take_due(&mut self, due: i64) {
-        let lacking = self.debit(due);
-        if lacking <= 0 {
-            self.hold_claims();
-            return;
-        }
-        if !self.rules.kind.is_stamps() && self.rules.negative_on_refund {
-            add(&mut self.standing.owed, lacking);
-        } else if self.rules.kind.is_stamps() && self.rules.shortfall == Shortfall::Debt {
-            add(&mut self.standing.debt, lacking);
-        } else {
-            add(&mut self.standing.counters.shortfall, lacking);
-        }
-        self.hold_claims();
-    }
-
-    /// Stamps behind unlocked rewards cannot be more than there are.
-    fn hold_claims(&mut self) {
-        let balance = lots::total(&self.standing.lots);
-        self.standing.claimed = self.standing.claimed.clamp(0, balance);
-    }
-
-    fn refund(&mut self, refund: &Refund) {
-        let Some((amount, earning, due)) = self.refund_of(refund) else { return };
-        let counters = &mut self.standing.counters;
-        add(&mut counters.tx_amount_minor, -amount);
-        add(&mut counters.ltv_minor, -amount);
-        if self.rules.carries() {
-            add(&mut counters.stepped_minor, -earning);
-        }
-        let mut rest = due;
-        if let Some(index) = self.standing.pending.iter().position(|pending| Some(pending.award) == refund.award) {
-            repay(&mut self.standing.pending[index].lot.units, &mut rest);
-            self.standing.pending.retain(|pending| pending.lot.units > 0);
-        }
-        add(&mut self.standing.counters.qualifying, -rest);
-        self.take_due(rest);
-    }
-
-    /// What a refund counts for: its stored numbers, held to what is left of its sale and of the transaction amount when
-    /// two devices took back the same; nothing where the sale was voided elsewhere.
-    fn refund_of(&mut self, refund: &Refund) -> Option<(i64, i64, i64)> {
-        let total = self.standing.counters.tx_amount_minor.max(0);
-        let sale = match refund.of {
-            Some(of) if self.trace.voided.contains(&of) => return None,
-            Some(of) => self.trace.sales.get_mut(&of),
-            None => None,
-        };
-        let left = sale.as_ref().map_or(i64::MAX, |sale| sale.left_minor);
-        let asked = refund.amount_minor.max(0);
-        let amount = asked.min(left).min(total);
-        add(&mut self.trace.cut_minor, asked - amount);
-        let (mut earning, mut due) = (refund.earning_minor, refund.due);
-        if let Some(sale) = sale {
-            if amount < asked {
-                earning = sale.earning_of(amount);
-                due = sale.due(amount, earning);
-            }
-            earning = earning.clamp(0, sale.earning_left_minor);
-            sale.left_minor -= amount;
-            sale.earning_left_minor -= earning;
-        } else if amount < asked {
-            earning = earning.min(amount);
-            due = 0;
-        }
-        if let (true, ByAmount::Steps { step_minor, units_per_step, carry: true }) =
-            (amount < asked, self.rules.earn.by_amount)
-        {
-            let stepped = self.standing.counters.stepped_minor;
-            due = due_with_carry(stepped, stepped.saturating_sub(earning), step_minor, units_per_step);
-        }
-        Some((amount, earning, due.max(0)))
-    }
-
-    // ---- redemption
-
-    fn redeem(&mut self, redemption: &Redemption) {
-        if redemption.units > 0 {
-            let lacking = self.debit(redemption.units);
-            add(&mut self.standing.overdraft, lacking);
-            add(&mut self.trace.uncovered, lacking);
-            self.redeemed(redemption.units);
-        }
-        if redemption.rewards > 0 {
-            self.use_rewards(redemption.rewards, redemption.reward.as_deref());
-        }
-        if self.whole {
-            let blank = Award::blank(AwardSource::Sale);
-            let fresh = || SaleState::new(self.fact, &blank);
-            let sale = self.trace.sales.entry(self.fact.event).or_insert_with(fresh);
-            sale.redemption = Some(redemption.clone());
-            sale.taken = self.trace.taken.clone();
-        }
-    }
-
-    /// Rewards leave by use; what was not there is an overdraft, which the next unlock repays.
-    fn use_rewards(&mut self, count: i64, name: Option<&str>) {
-        let taken = self.take_rewards(count, name);
-        for lot in &taken {
-            add(self.trace.used_of.entry(lot.by).or_default(), lot.count);
-        }
-        let lacking = count - rewards::count(&taken, None);
-        add(&mut self.standing.overdraft, lacking);
-        add(&mut self.trace.uncovered, lacking);
-        add(&mut self.standing.counters.rewards_redeemed, count);
-        self.standing.last_reward_redeemed_ms = self.standing.last_reward_redeemed_ms.max(Some(self.fact.at.ms));
-        self.trace.taken.rewards.extend(taken);
-    }
-
-    /// Takes rewards, and the stamps that were to go with them.
-    fn take_rewards(&mut self, count: i64, name: Option<&str>) -> Vec<RewardLot> {
-        let taken = rewards::take(&mut self.standing.rewards, count, name);
-        self.take_claims(&taken);
-        if !taken.is_empty() {
-            self.standing.last_reward_lapsed = false;
-        }
-        taken
-    }
-
-    fn take_claims(&mut self, taken: &[RewardLot]) {
-        for lot in taken.iter().filter(|lot| lot.units_each > 0) {
-            let units = lot.units_each.saturating_mul(lot.count).min(self.standing.claimed);
-            self.debit(units);
-            self.standing.claimed -= units;
-        }
-    }
-
-    fn reinstate(&mut self, reinstatement: &Reinstatement) {
-        if self.trace.voided.contains(&reinstatement.of) {
-            return;
-        }
-        if let Some(sale) = self.trace.sales.get_mut(&reinstatement.of) {
-            if sale.returned {
-                return;
-            }
-            sale.returned = true;
-        }
-        for lot in &reinstatement.lots {
-            sub(&mut self.standing.counters.redeemed, lot.units);
-            self.credit(*lot);
-        }
-        for lot in &reinstatement.rewards {
-            let mut lot = lot.clone();
-            sub(&mut self.standing.counters.rewards_redeemed, lot.count);
-            if let Some(used) = self.trace.used_of.get_mut(&lot.by) {
-                *used -= lot.count;
-            }
-            repay(&mut self.standing.overdraft, &mut lot.count);
-            let claims = lot.units_each.saturating_mul(lot.count);
-            if claims > 0 {
-                self.credit(Lot { expires_ms: i64::MAX, since_ms: lot.since_ms, units: claims });
-                add(&mut self.standing.claimed, claims);
-            }
-            rewards::add(&mut self.standing.rewards, lot);
-        }
-    }
-
-    fn reward_add(&mut self, count: i64, amount_minor: i64) {
-        let (rules, at) = (self.rules, &self.fact.at);
-        let name = rules.goals.first().map_or("reward", |goal| &goal.reward).to_owned();
-        let expires_ms = calendar::reward_end_ms(rules, at);
-        let lot = RewardLot { expires_ms, since_ms: at.ms, by: self.fact.event, name, units_each: 0, count };
-        rewards::add(&mut self.standing.rewards, lot);
-        add(&mut self.standing.counters.rewards_earned, count);
-        add(&mut self.standing.counters.ltv_minor, amount_minor);
-        self.standing.last_reward_earned_ms = self.standing.last_reward_earned_ms.max(Some(at.ms));
-    }
-
-    fn reward_remove(&mut self, count: i64, why: RemoveReason) {
-        match why {
-            RemoveReason::Redeem => self.use_rewards(count, None),
-            RemoveReason::Correction | RemoveReason::Expired => {
-                let taken = self.take_rewards(count, None);
-                self.trace.taken.rewards.extend(taken);
-            }
-        }
-    }
-
-    fn hold(&mut self, sale: SaleId, units: i64, count: i64, name: Option<&str>) {
-        let lots = lots::take(&mut self.standing.lots, units);
-        let rewards = rewards::take(&mut self.standing.rewards, count, name);
-        let lacking = (units - lots::total(&lots)).max(0) + (count - rewards::count(&rewards, None)).max(0);
-        add(&mut self.trace.uncovered, lacking);
-        self.trace.taken = Taken { lots: lots.clone(), rewards: rewards.clone() };
-        self.standing.held.push(Held { sale, lots, rewards });
-    }
-
-    fn release(&mut self, sale: SaleId) {
-        let Some(index) = self.standing.held.iter().position(|held| held.sale == sale) else { return };
-        let held = self.standing.held.remove(index);
-        held.lots.into_iter().for_each(|lot| self.credit(lot));
-        held.rewards.into_iter().for_each(|lot| rewards::add(&mut self.standing.rewards, lot));
-    }
-
-    // ---- jobs
-
-    fn expire(&mut self, until_ms: i64, cause: Lapse) {
-        let until_lots_ms = if cause == Lapse::Inactivity { i64::MAX } else { until_ms };
-        let lots = lots::take_ended(&mut self.standing.lots, until_lots_ms);
-        add(&mut self.standing.counters.expired, lots::total(&lots));
-        let rewards = rewards::take_ended(&mut self.standing.rewards, until_ms.min(i64::MAX - 1));
-        if !rewards.is_empty() {
-            add(&mut self.standing.counters.rewards_expired, rewards::count(&rewards, None));
-            self.take_claims(&rewards);
-            self.standing.last_reward_lapsed = true;
-        }
-        self.trace.taken.lots.extend(lots);
-        self.trace.taken.rewards.extend(rewards);
-        self.hold_claims();
-    }
-
-    fn mature(&mut self, until_ms: i64) {
-        let (ripe, open): (Vec<Pending>, Vec<Pending>) =
-            std::mem::take(&mut self.standing.pending).into_iter().partition(|pending| pending.matures_ms <= until_ms);
-        self.standing.pending = open;
-        ripe.into_iter().for_each(|pending| self.earn(pending.lot, Qualifies::Yes));
-    }
-
-    // ---- moves
-
-    fn moved(&mut self, moved: &Moved) {
-        match moved.direction {
-            Direction::In => self.carry_in(&moved.carried),
-            Direction::Out => self.carry_out(&moved.carried),
-        }
-    }
-
-    fn carry_in(&mut self, carried: &Carried) {
-        let standing = &mut *self.standing;
-        combine(&mut standing.counters, &carried.counters, i64::saturating_add);
-        standing.first_earned |= carried.first_earned;
-        add(&mut standing.debt, carried.debt);
-        add(&mut standing.overdraft, carried.overdraft);
-        standing.pending.extend(carried.pending.iter().copied());
-        carried.rewards.iter().for_each(|lot| rewards::add(&mut standing.rewards, lot.clone()));
-        let claims =
-            carried.rewards.iter().fold(0i64, |sum, lot| sum.saturating_add(lot.units_each.saturating_mul(lot.count)));
-        add(&mut standing.claimed, claims);
-        // Lots and what is owed meet here like points coming in and a debit.
-        carried.lots.iter().for_each(|lot| self.credit(*lot));
-        let lacking = self.debit(carried.owed);
-        add(&mut self.standing.owed, lacking);
-        self.hold_claims();
-        self.unlock();
-    }
-
-    fn carry_out(&mut self, carried: &Carried) {
-        let lacking = self.debit(lots::total(&carried.lots));
-        add(&mut self.trace.uncovered, lacking);
-        add(&mut self.standing.overdraft, if self.rules.kind.is_stamps() { 0 } else { lacking });
-        let taken = rewards::take(&mut self.standing.rewards, rewards::count(&carried.rewards, None), None);
-        for lot in &taken {
-            add(self.trace.used_of.entry(lot.by).or_default(), lot.count);
-        }
-        let standing = &mut *self.standing;
-        combine(&mut standing.counters, &carried.counters, i64::saturating_sub);
-        for (held, moved) in [
-            (&mut standing.owed, carried.owed),
-            (&mut standing.debt, carried.debt),
-            (&mut standing.overdraft, carried.overdraft),
-        ] {
-            *held = held.saturating_sub(moved).max(0);
-        }
-        standing.pending.retain(|pending| carried.pending.iter().all(|moved| moved.award != pending.award));
-        self.trace.taken.rewards.extend(taken);
-        self.standing.claimed = 0;
-        self.hold_claims();
-    }
-
-    fn coupon(&mut self, coupon: CouponId, step: &CouponStep) {
-        let standing = &mut *self.standing;
-        let known = standing.coupons.iter_mut().find(|state| state.id == coupon);
-        match (step, known) {
-            (CouponStep::Assigned(terms), None) => {
-                standing.coupons.push(CouponState { id: coupon, terms: terms.clone(), stage: CouponStage::Assigned });
-            }
-            (CouponStep::Claimed, Some(state)) if state.stage == CouponStage::Assigned => {
-                state.stage = CouponStage::Claimed;
-                let counts = &mut standing.coupon_counts;
-                add(if state.terms.entry { &mut counts.entry_claimed } else { &mut counts.coupons_claimed }, 1);
-            }
-            (CouponStep::Used, Some(state)) if matches!(state.stage, CouponStage::Assigned | CouponStage::Claimed) => {
-                state.stage = CouponStage::Used;
-                let counts = &mut standing.coupon_counts;
-                add(if state.terms.entry { &mut counts.entry_used } else { &mut counts.coupons_used }, 1);
-            }
-            (CouponStep::Voided, Some(state)) if state.stage != CouponStage::Used => state.stage = CouponStage::Voided,
-            _ => {}
-        }
     }
 }
 
@@ -676,26 +362,4 @@ fn repay(owed: &mut i64, units: &mut i64) {
     let part = (*owed).min(*units).max(0);
     *owed -= part;
     *units -= part;
-}
-
-fn combine(into: &mut Counters, other: &Counters, with: fn(i64, i64) -> i64) {
-    let pairs = [
-        (&mut into.earned, other.earned),
-        (&mut into.redeemed, other.redeemed),
-        (&mut into.expired, other.expired),
-        (&mut into.qualifying, other.qualifying),
-        (&mut into.tx_amount_minor, other.tx_amount_minor),
-        (&mut into.stepped_minor, other.stepped_minor),
-        (&mut into.ltv_minor, other.ltv_minor),
-        (&mut into.visits, other.visits),
-        (&mut into.orders, other.orders),
-        (&mut into.rewards_earned, other.rewards_earned),
-        (&mut into.rewards_redeemed, other.rewards_redeemed),
-        (&mut into.rewards_expired, other.rewards_expired),
-        (&mut into.referral_earned, other.referral_earned),
-        (&mut into.shortfall, other.shortfall),
-    ];
-    for (total, part) in pairs {
-        *total = with(*total, part);
-    }
 }

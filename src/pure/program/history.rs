@@ -220,10 +220,9 @@ fn rows_of(book: &Rulebook, standing: &mut Standing, trace: &mut Trace, whole: b
     if whole {
         fold::step(rules, standing, Some(trace), fact);
     } else {
-        trace.taken = fold::step_blind(rules, standing, fact);
+        *trace = fold::step_blind(rules, standing, fact);
     }
-    let after = &*standing;
-    let builder = Builder { rules, before: &before, after, fact, taken: &trace.taken, voided };
+    let builder = Builder { rules, before: &before, after: standing, fact, trace, voided };
     let mut rows = left_campaigns(&builder);
     rows.extend(builder.entry_rows());
     rows.extend(builder.derived_rows());
@@ -235,7 +234,7 @@ struct Builder<'a> {
     before: &'a Standing,
     after: &'a Standing,
     fact: &'a Fact,
-    taken: &'a Taken,
+    trace: &'a Trace,
     voided: bool,
 }
 
@@ -268,11 +267,9 @@ impl Builder<'_> {
 
     /// What the entry itself moved: unlocks are shown as rows of their own, so their stamps are added back.
     fn entry_rows(&self) -> Vec<HistoryRow> {
-        let consumed = self.consumed_by_unlock();
-        let change = self.after.balance().saturating_sub(self.before.balance()).saturating_add(consumed);
+        let change = self.after.balance().saturating_sub(self.before.balance()).saturating_add(self.trace.consumed);
         let pending_change = self.after.pending_units().saturating_sub(self.before.pending_units());
-        let unlocked = self.unlocked_available();
-        let rewards_change = self.after.rewards_available() - self.before.rewards_available() - unlocked;
+        let rewards_change = self.after.rewards_available() - self.before.rewards_available() - self.trace.unlocked;
         let (label, source) = self.label(change);
         let mut row = self.row(label, source);
         row.explanation = self.explanation();
@@ -286,51 +283,10 @@ impl Builder<'_> {
         vec![HistoryRow { change, pending_change, rewards_change, ..row }]
     }
 
-    fn consumed_by_unlock(&self) -> i64 {
-        let earned = self.after.counters.rewards_earned.saturating_sub(self.before.counters.rewards_earned);
-        let counts_unlock = match self.fact.entry.posting {
-            Posting::Award(_) | Posting::Bonus(_) | Posting::Adjust(_) | Posting::Mature { .. } => true,
-            Posting::Transfer(_) | Posting::Merge(_) | Posting::Opening(_) => true,
-            _ => false,
-        };
-        if !counts_unlock || earned == 0 || self.rules.consume == super::rules::Consume::Redeem {
-            return 0;
-        }
-        let free = self.before.balance().saturating_add(self.stamps_in());
-        let next = self.before.next_goal as usize;
-        super::rewards::unlocked(&self.rules.goals, next, free).map_or(0, |unlocked| unlocked.consumed)
-    }
-
-    /// Stamps that reached the balance, after what they repaid.
-    fn stamps_in(&self) -> i64 {
-        let came = match &self.fact.entry.posting {
-            Posting::Award(award) => award.units,
-            Posting::Bonus(bonus) => bonus.units,
-            Posting::Adjust(adjust) => adjust.value,
-            Posting::Transfer(moved) | Posting::Merge(moved) => super::lots::total(&moved.carried.lots),
-            Posting::Opening(carried) => super::lots::total(&carried.lots),
-            _ => 0,
-        };
-        came.saturating_sub(self.repaid())
-    }
-
     fn repaid(&self) -> i64 {
         let fell = |before: i64, after: i64| before.saturating_sub(after).max(0);
         let points = if self.rules.kind.is_stamps() { 0 } else { fell(self.before.overdraft, self.after.overdraft) };
         fell(self.before.debt, self.after.debt) + fell(self.before.owed, self.after.owed) + points
-    }
-
-    /// Rewards that an unlock made available: those unlocked by this event with this entry.
-    fn unlocked_available(&self) -> i64 {
-        if self.consumed_by_unlock() == 0 && self.rules.consume == super::rules::Consume::Unlock {
-            return 0;
-        }
-        match self.fact.entry.posting {
-            Posting::Award(_) | Posting::Bonus(_) | Posting::Adjust(_) => {
-                self.after.rewards_available() - self.before.rewards_available()
-            }
-            _ => 0,
-        }
     }
 
     fn label(&self, change: i64) -> (Label, Source) {
@@ -421,7 +377,7 @@ impl Builder<'_> {
     fn explanation(&self) -> Explanation {
         let mut why = Explanation {
             rule: Some(self.fact.rule()),
-            taken: self.taken.clone(),
+            taken: self.trace.taken.clone(),
             repaid: self.repaid(),
             shortfall: self.after.counters.shortfall.saturating_sub(self.before.counters.shortfall),
             ..Explanation::default()
@@ -479,14 +435,18 @@ impl Builder<'_> {
         why
     }
 
+    /// A merge or opening brings totals along, which no unlock made.
+    fn moves_totals(&self) -> bool {
+        matches!(self.fact.entry.posting, Posting::Merge(_) | Posting::Opening(_))
+    }
+
     /// Rewards unlocked, levels changed, campaigns joined: rows of the timeline, no entries.
     fn derived_rows(&self) -> Vec<HistoryRow> {
         let mut rows = Vec::new();
         let derived = |label, names| HistoryRow { kind: None, names, ..self.row(label, Source::Derived) };
-        let consumed = self.consumed_by_unlock();
-        let earned = self.after.counters.rewards_earned - self.before.counters.rewards_earned;
         let by_hand = matches!(self.fact.entry.posting, Posting::RewardAdd { .. });
-        if earned > 0 && !by_hand {
+        let earned = self.after.counters.rewards_earned > self.before.counters.rewards_earned;
+        if self.trace.consumed > 0 || self.trace.unlocked > 0 || (earned && !by_hand && !self.moves_totals()) {
             let unlocked =
                 self.after.rewards.iter().filter(|lot| {
                     lot.by == self.fact.event && !self.before.rewards.iter().any(|before| before == *lot)
@@ -494,8 +454,8 @@ impl Builder<'_> {
             let expires_ms = unlocked.clone().map(|lot| lot.expires_ms).min().filter(|ends_ms| *ends_ms != i64::MAX);
             let names = unlocked.map(|lot| lot.name.clone()).collect();
             rows.push(HistoryRow {
-                change: -consumed,
-                rewards_change: self.unlocked_available(),
+                change: -self.trace.consumed,
+                rewards_change: self.trace.unlocked,
                 expires_ms,
                 ..derived(Label::RewardRedeemable, names)
             });

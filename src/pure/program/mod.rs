@@ -32,7 +32,6 @@ mod rewards;
 pub mod round;
 pub mod rules;
 mod sales;
-mod sentence;
 pub mod standing;
 
 #[cfg(test)]
@@ -44,12 +43,11 @@ pub use calendar::card_expiry;
 pub use card::{Birth, CardFacts, Pinned};
 pub use decide::{
     Ask, Command, CouponAct, Item, Malformed, Quote, QuoteOption, Redeem, Sale, SalePhase, Target, Verdict, check,
-    decide, quote,
+    decide, present, quote,
 };
-pub use due::due;
+pub use due::{due, settled};
 pub use figures::{Figures, NextExpiry, Tier, figures, open_liability_minor};
 pub use fold::{Applied, apply, fold};
 pub use history::{Explanation, HistoryRow, Label, history, rows};
 pub use rules::{Campaign, Kind, LevelBasis, Rulebook, Rules};
-pub use sentence::sentence;
 pub use standing::Standing;

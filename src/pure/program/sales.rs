@@ -55,6 +55,10 @@ pub(super) struct Trace {
     pub cut_minor: i64,
     /// What the fact counted last took.
     pub taken: Taken,
+    /// Stamps that the unlocks of the fact counted last consumed.
+    pub consumed: i64,
+    /// Rewards that these unlocks made available, after what repaid an overdraft.
+    pub unlocked: i64,
 }
 
 impl SaleState {

@@ -3,9 +3,12 @@
 mod cafe;
 mod cashback;
 mod chain;
+mod language;
 mod matrix;
 mod open;
 mod points;
+mod properties;
+mod random;
 mod refusals;
 mod shop;
 mod spend;

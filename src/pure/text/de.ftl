@@ -1,4 +1,4 @@
-### Deutsch. Zeilen (alles außer `-advice` und `vas-`) haben mit gewöhnlichen Werten höchstens 60 Zeichen.
+### Deutsch. Zeilen (alles außer `-advice`, `vas-`, `smart-` und `remedy-`) haben mit gewöhnlichen Werten höchstens 60 Zeichen.
 
 # Dauern, ganze Einheiten.
 duration-s = { $count } s
@@ -94,3 +94,64 @@ vas-try-again = Nochmal versuchen, oder den Barcode auf dem Pass scannen.
 # Statuswörter von Google Smart Tap für das Personal (google-smart-tap.md, Abschnitt 10); die übrigen teilen die Sätze oben.
 smart-unlock = Den Gast bitten, das Handy zu entsperren und neu aufzulegen, oder den Barcode auf dem Pass scannen.
 smart-see-phone = Den Gast bitten, auf dem Handy zu tun, was es verlangt, und es neu aufzulegen, oder den Barcode auf dem Pass scannen.
+
+# Die Seiten der Konsole. Beschriftungen stehen allein auf Knöpfen, Lampen und Bändern.
+label-counter = Theke
+label-login-lead = Name und PIN öffnen die Theke.
+label-name = Name
+label-pin = PIN
+label-login = Anmelden
+label-logout = Abmelden
+label-login-wrong = Name oder PIN stimmt nicht. Bitte nochmal.
+label-login-foreign = Von einer anderen Seite gesendet. Bitte hier anmelden.
+label-login-fault = Das Buch antwortet nicht. Bitte nochmal.
+label-ready = Bereit
+label-ready-hint = Handy an den Leser halten oder Karte scannen.
+label-last-taps = Letzte Taps
+label-no-taps = Noch keine.
+label-awarded = Gutgeschrieben
+label-presented = Karte gezeigt
+label-already-counted = Schon gezählt
+label-refused = Abgelehnt
+label-to-next = bis zur nächsten Prämie
+label-rewards-ready = Prämien bereit
+label-lapses = Verfällt am
+label-tier = Stufe
+label-card = Karte
+label-clock-suspect = Uhr nicht gestellt: Prämien nur durch das Personal
+label-already-counted-advice = Es kam nichts dazu. Für einen zweiten Besuch kurz warten und neu auflegen.
+label-done = Erledigt
+label-readers = Leser
+label-no-reader = Kein Leser ist angeschlossen.
+label-no-service = Der Kartendienst antwortet nicht.
+label-connection = Verbindung
+label-lamp-good = in Ordnung
+label-lamp-check = prüfen
+label-live = verbunden
+label-away = getrennt, neuer Versuch läuft
+label-sound = Ton
+label-till = Kasse
+label-all-tills = Alle Kassen
+label-no-script = Diese Seite braucht JavaScript; bitte im Browser einschalten.
+
+login-locked = Zu viele falsche PINs. Wieder in { $wait }.
+
+reader-ready = bereit
+reader-lift_first = wegnehmen, was darauf liegt
+reader-mute = der Chip antwortet nicht
+reader-held = von anderem Programm belegt
+reader-stuck = antwortet nicht
+reader-no_service = Dienst ist weg
+
+# Was das Personal bei einem abgelehnten Tap tun kann.
+remedy-unknown_token = Den Barcode auf dem Pass scannen oder den Gast nach Namen suchen.
+remedy-replayed = Ein Pass zeigt jedes Mal einen neuen Code: das Handy abheben und neu auflegen.
+remedy-stale_token = Den Gast bitten, die Uhrzeit am Handy automatisch zu stellen. Der Barcode geht sofort.
+remedy-card_deleted = Auf Wunsch eine neue Karte ausstellen.
+remedy-card_blocked = Der Inhaber oder die Zentrale kann sie freigeben.
+remedy-card_expired = Die Leitung kann das Datum der Karte verlängern.
+remedy-programme_paused = Der Inhaber schaltet es in der Datei des Programms wieder ein.
+remedy-foreign_ledger = In dem System buchen, das dieses Guthaben führt.
+remedy-grade_too_low = Ein fotografierter Code oder eine Nummer genügt hier nicht. Das Handy an den Leser halten.
+remedy-too_soon = Es kam nichts dazu. Nach dieser Zeit kann die Karte wieder sammeln.
+remedy-daily_limit = Es kam nichts dazu. Morgen kann die Karte wieder sammeln.

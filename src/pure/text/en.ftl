@@ -1,4 +1,4 @@
-### English. Lines (everything but `-advice` and `vas-`) have at most 60 characters when filled with ordinary values.
+### English. Lines (everything but `-advice`, `vas-`, `smart-` and `remedy-`) have at most 60 characters when filled with ordinary values.
 
 # Durations, whole units.
 duration-s = { $count } s
@@ -94,3 +94,64 @@ vas-try-again = Try again, or scan the barcode on the pass.
 # Status words of Google Smart Tap for the staff (google-smart-tap.md section 10); the others share the sentences above.
 smart-unlock = Ask the customer to unlock the phone and to hold it again, or scan the barcode on the pass.
 smart-see-phone = Ask the customer to look at the phone, to do what it asks and to hold it again, or scan the barcode on the pass.
+
+# The console's pages. Labels stand alone on buttons, lamps and bands.
+label-counter = Counter
+label-login-lead = Your name and PIN open the counter.
+label-name = Name
+label-pin = PIN
+label-login = Log in
+label-logout = Log out
+label-login-wrong = Name or PIN is wrong. Please try again.
+label-login-foreign = Sent from another page. Please log in here.
+label-login-fault = The ledger does not answer. Please try again.
+label-ready = Ready
+label-ready-hint = Hold a phone to the reader, or scan a card.
+label-last-taps = Last taps
+label-no-taps = None yet.
+label-awarded = Awarded
+label-presented = Card shown
+label-already-counted = Already counted
+label-refused = Refused
+label-to-next = to the next reward
+label-rewards-ready = Rewards ready
+label-lapses = Lapses on
+label-tier = Level
+label-card = Card
+label-clock-suspect = Clock not set: rewards only with staff
+label-already-counted-advice = Nothing was added. For a second visit, wait a moment and tap again.
+label-done = Done
+label-readers = Readers
+label-no-reader = No reader is connected.
+label-no-service = The smart card service does not answer.
+label-connection = Connection
+label-lamp-good = in order
+label-lamp-check = check
+label-live = connected
+label-away = lost, trying again
+label-sound = Sound
+label-till = Till
+label-all-tills = All tills
+label-no-script = This page needs JavaScript; switch it on in the browser.
+
+login-locked = Too many wrong PINs. Again in { $wait }.
+
+reader-ready = ready
+reader-lift_first = lift what lies on it
+reader-mute = the chip does not answer
+reader-held = in use by another program
+reader-stuck = does not answer
+reader-no_service = service is away
+
+# What the staff can do about a refused tap.
+remedy-unknown_token = Scan the barcode on the pass, or look the customer up by name.
+remedy-replayed = A pass gives a fresh code each time: lift the phone and hold it again.
+remedy-stale_token = Ask the customer to set the phone's time to automatic. The barcode works at once.
+remedy-card_deleted = Issue a new card if the customer wants one.
+remedy-card_blocked = The owner or head office can unblock it.
+remedy-card_expired = A manager can extend the card's date.
+remedy-programme_paused = The owner switches it on again in the programme's file.
+remedy-foreign_ledger = Book it in the system that keeps this balance.
+remedy-grade_too_low = A photographed code or a number is not enough here. Hold the phone to the reader.
+remedy-too_soon = Nothing was added. The card can earn again after this time.
+remedy-daily_limit = Nothing was added. The card can earn again tomorrow.

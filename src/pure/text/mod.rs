@@ -6,12 +6,15 @@
 //! **Invariant:** both languages hold the same messages with the same arguments, and every code has one (the tests below).
 
 mod catalogue;
+mod console;
 
 use fluent_bundle::FluentValue;
 
 use crate::pure::domain::{Refusal, TapProblem};
 
 use self::catalogue::{amount, fill};
+
+pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
 
 /// The most characters of a line (INTERFACES.md, the counter).
 pub const LINE_MAX: usize = 60;

@@ -56,10 +56,33 @@ fn no_message_is_left_over() {
         let used = match id.split_once('-').expect("ids have a family") {
             ("refusal", rest) => codes.contains(&rest.trim_end_matches("-figure")),
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
+            ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
+            ("reader", rest) => READER_STATES.contains(&rest),
+            ("remedy", rest) => {
+                RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
+            }
+            ("login", rest) => rest == "locked",
             ("duration" | "amount" | "outcome" | "stale" | "vas" | "smart", _) => true,
             _ => false,
         };
         assert!(used, "{id}");
+    }
+}
+
+#[test]
+fn every_word_of_the_console_is_there_and_short() {
+    for language in Language::ALL {
+        let states = READER_STATES.map(|state| format!("reader-{state}"));
+        let labels = Label::ALL.map(Label::id);
+        for id in labels.into_iter().chain(states.iter().map(String::as_str)) {
+            let text = try_fill(language, id, &[]).expect("a message");
+            assert!(id.ends_with("-advice") || text.chars().count() <= LINE_MAX, "{id}: {text}");
+        }
+        for code in RefusalCode::ALL {
+            assert!(remedy(language, code).is_none_or(|text| text.ends_with('.')), "{code:?}");
+        }
+        assert!(login_locked(language, 900).contains("15 min"));
+        assert_eq!(reader_state(language, "something_new"), "something new");
     }
 }
 

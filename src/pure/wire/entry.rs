@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::cbor::{CborError, MapWriter, Value};
 use crate::pure::domain::entry::*;
+use crate::pure::domain::standing::{CouponCounts, CouponStage, CouponState};
 use crate::pure::domain::{CouponId, Entry, EntryId, EventId, Posting, RuleVersion, SaleId, Serial};
 
 /// The version of this codec, the first field of each entry.
@@ -332,6 +333,39 @@ pub(super) fn coupon_terms_from(value: &Value) -> Result<CouponTerms, CborError>
     })
 }
 
+pub(super) fn coupon_state_value(coupon: &CouponState) -> Value {
+    let mut map = MapWriter::default();
+    map.bytes(0, coupon.id.0.as_bytes()).put(1, coupon_terms_value(&coupon.terms)).str(2, coupon.stage.name());
+    map.done()
+}
+
+pub(super) fn coupon_state_from(value: &Value) -> Result<CouponState, CborError> {
+    let stage = CouponStage::ALL.into_iter().find(|stage| Ok(stage.name()) == value.str(2));
+    Ok(CouponState {
+        id: CouponId(id(value, 0)?),
+        terms: coupon_terms_from(value.field(1))?,
+        stage: stage.ok_or(CborError::Field(2))?,
+    })
+}
+
+/// Four counts under `key` and the three after it.
+pub(super) fn coupon_counts_fields<'a>(map: &'a mut MapWriter, key: u64, counts: &CouponCounts) -> &'a mut MapWriter {
+    map.int_nonzero(key, counts.coupons_claimed)
+        .int_nonzero(key + 1, counts.coupons_used)
+        .int_nonzero(key + 2, counts.entry_claimed)
+        .int_nonzero(key + 3, counts.entry_used)
+}
+
+pub(super) fn coupon_counts_from(value: &Value, key: u64) -> Result<CouponCounts, CborError> {
+    let number = |key| Ok(value.int_opt(key)?.unwrap_or(0));
+    Ok(CouponCounts {
+        coupons_claimed: number(key)?,
+        coupons_used: number(key + 1)?,
+        entry_claimed: number(key + 2)?,
+        entry_used: number(key + 3)?,
+    })
+}
+
 fn moved_fields<'a>(map: &'a mut MapWriter, moved: &Moved) -> &'a mut MapWriter {
     map.flag(1, moved.direction == Direction::Out)
         .int(2, moved.other.bits() as i64)
@@ -355,8 +389,9 @@ fn carried_value(carried: &Carried) -> Value {
         .int_nonzero(4, carried.debt)
         .int_nonzero(5, carried.overdraft)
         .put(6, counters_value(&carried.counters))
-        .flag(7, carried.first_earned);
-    map.done()
+        .flag(7, carried.first_earned)
+        .items(8, carried.coupons.iter().map(coupon_state_value).collect());
+    coupon_counts_fields(&mut map, 9, &carried.coupon_counts).done()
 }
 
 fn carried_from(value: &Value) -> Result<Carried, CborError> {
@@ -369,6 +404,8 @@ fn carried_from(value: &Value) -> Result<Carried, CborError> {
         overdraft: count_or_0(value, 5)?,
         counters: counters_from(value.field(6))?,
         first_earned: value.bool(7)?,
+        coupons: value.items(8)?.iter().map(coupon_state_from).collect::<Result<_, _>>()?,
+        coupon_counts: coupon_counts_from(value, 9)?,
     })
 }
 

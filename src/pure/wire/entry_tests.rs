@@ -122,6 +122,18 @@ fn carried() -> impl Strategy<Value = Carried> {
             overdraft: owed / 3,
             counters,
             first_earned,
+            coupons: vec![CouponState {
+                id: CouponId(Uuid::from_u128(owed as u128)),
+                terms: CouponTerms {
+                    name: "welcome".to_owned(),
+                    value_minor: Some(owed),
+                    reward: None,
+                    valid_until_ms: None,
+                    entry: first_earned,
+                },
+                stage: if first_earned { CouponStage::Used } else { CouponStage::Claimed },
+            }],
+            coupon_counts: CouponCounts { coupons_used: owed, ..CouponCounts::default() },
         },
     )
 }

@@ -9,8 +9,8 @@ use super::cbor::{CborError, MapWriter, Value};
 use super::entry::{entry_from, entry_value};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, ApiTokenId, BootId, ClockTrust, CustomerId, DeviceId, Entry, Event, EventId, EventKind, Fact, FactKey, Grade, Hlc,
-    Incarnation, Medium, Moment, RefusalCode, Role, SaleId, Serial, StaffId, TillId, VisitId,
+    Actor, ApiTokenId, BootId, ClockTrust, CustomerId, DeviceId, Entry, Event, EventId, EventKind, Fact, FactKey,
+    Grade, Hlc, Incarnation, Medium, Moment, RefusalCode, Role, SaleId, Serial, StaffId, TillId, VisitId,
 };
 
 /// The layout that this module writes; it is the first field of every event.

@@ -6,3 +6,4 @@ pub mod entry;
 pub mod event;
 pub mod lan;
 pub mod standing;
+pub mod text;

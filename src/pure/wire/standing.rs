@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::cbor::{CborError, MapWriter, Value};
 use super::entry::*;
 use crate::pure::domain::standing::*;
-use crate::pure::domain::{CouponId, DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, VisitId};
+use crate::pure::domain::{DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, VisitId};
 
 /// The version of this snapshot. It rises with every change of [`Standing`] and of the fold.
 pub const VERSION: i64 = 1;
@@ -40,12 +40,8 @@ pub fn standing_bytes(standing: &Standing) -> Vec<u8> {
     }
     map.items(17, standing.recent.iter().map(recent_value).collect())
         .items(18, standing.campaigns.iter().map(joined_value).collect())
-        .items(19, standing.coupons.iter().map(coupon_value).collect());
-    let counts = standing.coupon_counts;
-    map.int_nonzero(20, counts.coupons_claimed)
-        .int_nonzero(21, counts.coupons_used)
-        .int_nonzero(22, counts.entry_claimed)
-        .int_nonzero(23, counts.entry_used)
+        .items(19, standing.coupons.iter().map(coupon_state_value).collect());
+    coupon_counts_fields(&mut map, 20, &standing.coupon_counts)
         .int_opt(24, standing.last_earned_ms)
         .int_opt(25, standing.last_redeemed_ms)
         .int_opt(26, standing.last_reward_earned_ms)
@@ -93,13 +89,8 @@ pub fn standing_from(bytes: &[u8]) -> Result<Option<Standing>, CborError> {
         hand: day_from(value.field(16))?,
         recent: all(value, 17, recent_from)?,
         campaigns: all(value, 18, joined_from)?,
-        coupons: all(value, 19, coupon_from)?,
-        coupon_counts: CouponCounts {
-            coupons_claimed: number(20)?,
-            coupons_used: number(21)?,
-            entry_claimed: number(22)?,
-            entry_used: number(23)?,
-        },
+        coupons: all(value, 19, coupon_state_from)?,
+        coupon_counts: coupon_counts_from(value, 20)?,
         last_earned_ms: value.int_opt(24)?,
         last_redeemed_ms: value.int_opt(25)?,
         last_reward_earned_ms: value.int_opt(26)?,
@@ -179,21 +170,6 @@ fn joined_from(value: &Value) -> Result<Joined, CborError> {
     Ok(Joined { name: value.str(0)?.to_owned(), ends_ms: value.int_opt(1)? })
 }
 
-fn coupon_value(coupon: &CouponState) -> Value {
-    let mut map = MapWriter::default();
-    map.bytes(0, coupon.id.0.as_bytes()).put(1, coupon_terms_value(&coupon.terms)).str(2, coupon.stage.name());
-    map.done()
-}
-
-fn coupon_from(value: &Value) -> Result<CouponState, CborError> {
-    let stage = CouponStage::ALL.into_iter().find(|stage| Ok(stage.name()) == value.str(2));
-    Ok(CouponState {
-        id: CouponId(id(value, 0)?),
-        terms: coupon_terms_from(value.field(1))?,
-        stage: stage.ok_or(CborError::Field(2))?,
-    })
-}
-
 fn day_value(day: &DayCount) -> Value {
     let mut map = MapWriter::default();
     map.str(0, &day.date.to_string()).int(1, day.count);
@@ -234,3 +210,7 @@ fn small(value: &Value, key: u64) -> Result<u32, CborError> {
 fn date(value: &Value, key: u64) -> Result<Date, CborError> {
     value.str(key)?.parse().map_err(|_| CborError::Field(key))
 }
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

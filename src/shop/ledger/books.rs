@@ -107,9 +107,16 @@ impl Reads<'_> {
 
     /// The cards of a customer, oldest first.
     pub fn cards_of_customer(&self, customer: CustomerId) -> Result<Vec<CardRow>, LedgerError> {
-        let mut statement = self
-            .prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE customer = ?1 ORDER BY issued_ms, serial"))?;
+        let mut statement =
+            self.prepare(&format!("SELECT {CARD_COLUMNS} FROM card WHERE customer = ?1 ORDER BY issued_ms, serial"))?;
         let rows = statement.query_map([customer.0.as_bytes()], card_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Cards of which something is due at rule time `until_ms`, the longest due first, at most `limit`.
+    pub fn cards_due(&self, until_ms: i64, limit: usize) -> Result<Vec<Serial>, LedgerError> {
+        let mut statement = self.prepare("SELECT serial FROM card WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?2")?;
+        let rows = statement.query_map(params![until_ms, limit as i64], |row| serial_column(row, 0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -123,8 +130,9 @@ impl Reads<'_> {
 
     /// The credential of that id, live or revoked.
     pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
-        let mut statement = self
-            .prepare("SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1")?;
+        let mut statement = self.prepare(
+            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1",
+        )?;
         Ok(statement.query_row([id], credential_row).optional()?)
     }
 
@@ -204,7 +212,8 @@ impl Reads<'_> {
 
     /// The first customers, in the order in which they joined.
     pub fn customers_first(&self, limit: usize) -> Result<Vec<CustomerId>, LedgerError> {
-        let mut statement = self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
+        let mut statement =
+            self.prepare("SELECT customer FROM event WHERE kind = 'customer_created' ORDER BY position LIMIT ?1")?;
         let rows = statement.query_map([limit as i64], |row| Ok(CustomerId(uuid_column(row, 0)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -269,11 +278,16 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// Stores a card's new standing; answers its new revision.
-    pub fn card_standing_store(&mut self, serial: Serial, standing: &[u8]) -> Result<i64, LedgerError> {
+    /// Stores a card's new standing and when something of it is due next; answers its new revision.
+    pub fn card_standing_store(
+        &mut self,
+        serial: Serial,
+        standing: &[u8],
+        due_ms: Option<i64>,
+    ) -> Result<i64, LedgerError> {
         self.query_one(
-            "UPDATE card SET standing = ?2, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
-            params![Sql(serial), standing],
+            "UPDATE card SET standing = ?2, due_ms = ?3, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            params![Sql(serial), standing, due_ms],
             |row| row.get(0),
         )?
         .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))

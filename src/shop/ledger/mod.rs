@@ -16,6 +16,9 @@ mod people;
 mod programmes;
 mod read;
 mod requests;
+mod sales;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod verify;
 mod writer;
@@ -31,10 +34,11 @@ pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
 pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
-pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
 pub use read::{ReadOnly, Reads};
+pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use txn::{Appended, Txn, TxnContext};
-pub use verify::{ChainReport, ChainFault};
+pub use verify::{ChainFault, ChainReport};
 
 /// How many live events a slow listener may lag before it must resume from the table.
 const LIVE_BACKLOG: usize = 1024;
@@ -110,7 +114,7 @@ impl Ledger {
 
     /// Writes a copy of the whole ledger to `target`, while it is in use.
     pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
-        self.read(|reads| reads.copy_to(target))
+        ReadOnly::open(self.path())?.copy_to(target)
     }
 }
 

@@ -180,8 +180,8 @@ impl Reads<'_> {
 
     /// The live token whose secret has this SHA-256.
     pub fn token_by_secret(&self, secret_hash: &[u8; 32]) -> Result<Option<TokenRow>, LedgerError> {
-        let mut statement = self
-            .prepare("SELECT id, name, role, till FROM api_token WHERE secret_hash = ?1 AND revoked_ms IS NULL")?;
+        let mut statement =
+            self.prepare("SELECT id, name, role, till FROM api_token WHERE secret_hash = ?1 AND revoked_ms IS NULL")?;
         Ok(statement.query_row([secret_hash.as_slice()], token_row).optional()?)
     }
 
@@ -232,12 +232,7 @@ impl Txn<'_> {
     }
 
     /// Stores a token; only the hash of its secret is kept.
-    pub fn token_insert(
-        &mut self,
-        token: &TokenRow,
-        secret_hash: &[u8; 32],
-        now_ms: i64,
-    ) -> Result<(), LedgerError> {
+    pub fn token_insert(&mut self, token: &TokenRow, secret_hash: &[u8; 32], now_ms: i64) -> Result<(), LedgerError> {
         self.execute(
             "INSERT INTO api_token (id, name, role, till, secret_hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![

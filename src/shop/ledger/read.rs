@@ -20,12 +20,6 @@ impl<'c> Reads<'c> {
     pub(super) fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, LedgerError> {
         Ok(self.connection.prepare_cached(statement)?)
     }
-
-    /// Writes a copy of what this snapshot shows to `target`, which must not exist.
-    pub(super) fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()])?;
-        Ok(())
-    }
 }
 
 impl<'c> Txn<'c> {
@@ -58,7 +52,10 @@ impl ReadOnly {
 
     /// Writes a copy of the ledger to `target`, which must not exist.
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        Reads { connection: &self.connection }.copy_to(target)
+        // The file itself is open read-only; this lets SQLite write the copy.
+        self.connection.execute_batch("PRAGMA query_only = OFF")?;
+        self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()])?;
+        Ok(())
     }
 }
 
@@ -119,11 +116,9 @@ impl Drop for Lease<'_> {
 }
 
 fn open(path: &Path) -> Result<Connection, LedgerError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(|error| LedgerError::open(path, error))?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|error| LedgerError::open(path, error))?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,7 +1,7 @@
 //! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits, live events,
 //! and the outbox.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
@@ -70,14 +70,26 @@ pub struct LiveRow {
     pub data: String,
 }
 
+fn live_row(row: &Row<'_>) -> rusqlite::Result<LiveRow> {
+    Ok(LiveRow { id: row.get(0)?, at_ms: row.get(1)?, name: row.get(2)?, till: row.get(3)?, data: row.get(4)? })
+}
+
 impl Reads<'_> {
     /// The live events after `id`, oldest first, at most `limit`.
     pub fn live_after(&self, id: i64, limit: usize) -> Result<Vec<LiveRow>, LedgerError> {
         let mut statement =
             self.prepare("SELECT id, at_ms, name, till, data FROM live WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-        let rows = statement.query_map(params![id, limit as i64], |row| {
-            Ok(LiveRow { id: row.get(0)?, at_ms: row.get(1)?, name: row.get(2)?, till: row.get(3)?, data: row.get(4)? })
-        })?;
+        let rows = statement.query_map(params![id, limit as i64], live_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest taps and scans at `till`, or at all tills, newest first: what the counter shows when it is opened.
+    pub fn taps_recent(&self, till: Option<&str>, limit: usize) -> Result<Vec<LiveRow>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT id, at_ms, name, till, data FROM live
+             WHERE name IN ('tap.presented', 'tap.refused') AND (?1 IS NULL OR till = ?1) ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![till, limit as i64], live_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

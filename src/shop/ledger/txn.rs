@@ -25,9 +25,8 @@ impl Tail {
     /// Reads it from the ledger; a new ledger starts at zero as device 1, incarnation 1.
     pub fn read(connection: &Connection) -> Result<Self, LedgerError> {
         let number = |name: &str| -> Result<u32, LedgerError> {
-            let text: Option<String> = connection
-                .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-                .optional()?;
+            let text: Option<String> =
+                connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()?;
             text.map_or(Ok(1), |text| {
                 text.parse().map_err(|_| LedgerError::Damaged(format!("meta '{name}' is no number")))
             })
@@ -37,7 +36,9 @@ impl Tail {
             .query_row(
                 "SELECT position, seq, hlc, hash, incarnation FROM event ORDER BY position DESC LIMIT 1",
                 [],
-                |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get(3)?, row.get::<_, u32>(4)?)),
+                |row| {
+                    Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get(3)?, row.get::<_, u32>(4)?))
+                },
             )
             .optional()?;
         Ok(match last {

@@ -78,7 +78,8 @@ impl Reads<'_> {
         let mut before = self.link_before(after)?;
         let mut statement =
             self.prepare("SELECT position, hash, body FROM event WHERE position > ?1 ORDER BY position")?;
-        let mut index = self.prepare("SELECT count(*) FROM entry WHERE card = ?1 AND position = ?2 AND place = ?3 AND entry_id = ?4")?;
+        let mut index = self
+            .prepare("SELECT count(*) FROM entry WHERE card = ?1 AND position = ?2 AND place = ?3 AND entry_id = ?4")?;
         let mut rows = statement.query([after])?;
         while let Some(row) = rows.next()? {
             let position: i64 = row.get(0)?;

@@ -156,7 +156,9 @@ pub fn start(
                 }
             });
             if std::panic::catch_unwind(run).is_err() {
-                tracing::error!("ledger.panic: the ledger writer panicked; ending the process, nothing half-done is booked");
+                tracing::error!(
+                    "ledger.panic: the ledger writer panicked; ending the process, nothing half-done is booked"
+                );
                 std::process::abort();
             }
         })

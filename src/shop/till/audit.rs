@@ -1,7 +1,7 @@
 //! The books checked from end to end: the file, the chain, and every card's standing against the fold of its entries.
 
-use super::posting::book_of;
 use super::Rulebooks;
+use super::posting::book_of;
 use crate::pure::program::{self, Standing};
 use crate::pure::wire::standing::standing_from;
 use crate::shop::ledger::{LedgerError, Reads};
@@ -49,7 +49,8 @@ pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, Ledge
             };
             let facts = reads.card_facts(serial)?;
             let folded = program::fold(book, &facts);
-            let stored = if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
+            let stored =
+                if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
             match stored {
                 // A snapshot of an earlier layout is folded anew with the next posting.
                 Ok(None) => {}

@@ -5,11 +5,12 @@ use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::entry::{Reason, RemoveReason};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Now, Refusal, SaleId, Serial, VisitId};
+use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, SaleId, Serial, VisitId};
 use crate::pure::program::decide::Target;
-use crate::pure::program::{self, Ask, Command, Standing};
+use crate::pure::program::{self, Ask, Command, Standing, Verdict};
 use crate::pure::text;
 use crate::pure::wire::lan::{EntryRequest, FieldProblem, PostedView, Problem};
+use crate::pure::wire::text::{named, salted_hash};
 use crate::shop::ledger::{LedgerError, Reads, Txn};
 
 /// Longest comment or note, bytes.
@@ -94,7 +95,9 @@ impl Till {
         let asked = Asked {
             kind: EventKind::Entry,
             visit: posting.visit,
+            grade: None,
             txn_id: posting.txn_id.as_deref(),
+            sale: None,
             text: posting.text.as_deref(),
         };
         self.command_in_txn(txn, now, actor, serial, &command, asked)
@@ -109,7 +112,7 @@ impl Till {
         serial: Serial,
         command: &Command,
     ) -> Result<Outcome<PostedView>, TillError> {
-        let asked = Asked { kind: EventKind::Entry, visit: None, txn_id: None, text: None };
+        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
         self.command_in_txn(txn, now, actor, serial, command, asked)
     }
 
@@ -138,11 +141,13 @@ impl Till {
         if comment.is_some_and(|comment| comment.len() > TEXT_MAX) {
             return Err(TillError::field("/comment", format!("at most {TEXT_MAX} bytes")));
         }
-        let text = comment.map(|comment| serde_json::json!({ "comment": comment }).to_string());
+        let text = named(&[("comment", comment)]);
         let asked = Asked {
             kind: EventKind::Void,
             visit: event.what.visit,
+            grade: None,
             txn_id: event.what.txn_id.as_deref(),
+            sale: event.what.sale,
             text: text.as_deref(),
         };
         let command = Command::Void { of: Target::Event(event.id), elsewhere };
@@ -158,6 +163,41 @@ impl Till {
         command: &Command,
         asked: Asked<'_>,
     ) -> Result<Outcome<PostedView>, TillError> {
+        let judged = self.judged_in_txn(txn, now, &actor, serial, command, &asked)?;
+        let (card, referrer, verdict) = match judged {
+            Ok(judged) => judged,
+            Err(problem) => return Ok(Outcome::Refused(problem)),
+        };
+        let mut what = Happening::new(asked.kind, actor);
+        what.card = Some(serial);
+        what.visit = asked.visit;
+        what.txn_id = asked.txn_id.map(str::to_owned);
+        what.sale = asked.sale;
+        let salt: [u8; 16] = self.random();
+        what.text_hash = asked.text.map(|text| salted_hash(&salt, text));
+        let before = card.standing.clone();
+        let known = [Some(card), referrer].into_iter().flatten();
+        let mut posted = self.post_in_txn(txn, now, what, verdict.entries, known)?;
+        if let Some(text) = asked.text {
+            txn.event_text_store(posted.position, &salt, text)?;
+        }
+        let card =
+            posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
+        let entries = self.posted_views(txn, &card, &before, &posted, asked.text)?;
+        let card = self.card_view_of(&txn.reads(), &card, now)?;
+        Ok(Outcome::Done(PostedView { entries, card }))
+    }
+
+    /// Posts what is due on the card, then asks the rules: the card with its referrer's and the verdict, or the refusal.
+    pub(super) fn judged_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        actor: &Actor,
+        serial: Serial,
+        command: &Command,
+        asked: &Asked<'_>,
+    ) -> Result<Result<Judged, Box<Problem>>, TillError> {
         let row = self.card_known(&txn.reads(), serial)?;
         let card = self.card_state_of(&txn.reads(), row)?;
         let card = self.jobs_in_txn(txn, now, card)?;
@@ -172,32 +212,16 @@ impl Till {
             referrer: referrer.as_ref().map(|referrer| (&referrer.facts, &referrer.standing)),
             at: &at,
             trust: now.trust,
-            actor: &actor,
-            grade: None,
+            actor,
+            grade: asked.grade,
             visit: asked.visit,
             txn_id: asked.txn_id,
         };
         program::check(&ask, command).map_err(|malformed| TillError::field(malformed.pointer, malformed.detail))?;
-        let verdict = match program::decide(&ask, command) {
-            Ok(verdict) => verdict,
-            Err(refusal) => return Ok(Outcome::Refused(Box::new(self.refused(&card, &refusal)?))),
-        };
-        let mut what = Happening::new(asked.kind, actor);
-        what.card = Some(serial);
-        what.visit = asked.visit;
-        what.txn_id = asked.txn_id.map(str::to_owned);
-        let salt: [u8; 16] = self.random();
-        what.text_hash = asked.text.map(|text| super::people::salted(&salt, text));
-        let before = card.standing.clone();
-        let known = [Some(card), referrer].into_iter().flatten();
-        let mut posted = self.post_in_txn(txn, now, what, verdict.entries, known)?;
-        if let Some(text) = asked.text {
-            txn.event_text_store(posted.position, &salt, text)?;
-        }
-        let card = posted.cards.remove(&serial).ok_or_else(|| LedgerError::Damaged("a posting lost its card".to_owned()))?;
-        let entries = self.posted_views(txn, &card, &before, &posted, asked.text)?;
-        let card = self.card_view_of(&txn.reads(), &card, now)?;
-        Ok(Outcome::Done(PostedView { entries, card }))
+        Ok(match program::decide(&ask, command) {
+            Ok(verdict) => Ok((card, referrer, verdict)),
+            Err(refusal) => Err(Box::new(self.refused(&card, &refusal)?)),
+        })
     }
 
     /// The lines of a posting; after a void the whole history is told anew, as what came later may stand otherwise.
@@ -211,9 +235,12 @@ impl Till {
     ) -> Result<Vec<crate::pure::wire::lan::EntryView>, TillError> {
         let facts = EventFacts::of(&posted.event, text);
         if posted.event.what.kind == EventKind::Void {
-            let history = program::history(card.book()?, &txn.reads().card_facts(card.row.serial)?);
+            let book = card.book()?;
+            let history = program::history(book, &txn.reads().card_facts(card.row.serial)?);
             let rows = history.into_iter().filter(|row| row.event == posted.event.id);
-            return Ok(rows.filter_map(|row| super::view::entry_view(card.row.serial, &row, None, &facts)).collect());
+            return Ok(rows
+                .filter_map(|row| super::view::entry_view(card.row.serial, book.current().1, &row, None, &facts))
+                .collect());
         }
         self.entry_views(card, before, &facts)
     }
@@ -226,12 +253,17 @@ impl Till {
     }
 }
 
-/// What a posting by hand carries beside its command.
-struct Asked<'a> {
-    kind: EventKind,
-    visit: Option<VisitId>,
-    txn_id: Option<&'a str>,
-    text: Option<&'a str>,
+/// A card as it stands after what was due, its referrer's if it may gain, and what the rules say.
+pub(super) type Judged = (CardState, Option<CardState>, Verdict);
+
+/// What a posting carries beside its command.
+pub(super) struct Asked<'a> {
+    pub kind: EventKind,
+    pub visit: Option<VisitId>,
+    pub grade: Option<Grade>,
+    pub txn_id: Option<&'a str>,
+    pub sale: Option<SaleId>,
+    pub text: Option<&'a str>,
 }
 
 /// `of` of a request: an entry's id, our number of a sale, or the till's.
@@ -264,7 +296,7 @@ fn fault(faults: &mut Vec<FieldProblem>, name: &str, detail: impl Into<String>) 
     faults.push(FieldProblem { pointer: format!("/{name}"), detail: detail.into() });
 }
 
-fn txn_id_ok(text: &str) -> bool {
+pub(super) fn txn_id_ok(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
 }
 
@@ -305,13 +337,12 @@ fn command_of(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<
 
 /// The free text of a request, as it is stored beside the event.
 fn text_of_request(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<String> {
-    let mut text = serde_json::Map::new();
-    for (name, value) in [("comment", &request.comment), ("public_note", &request.public_note)] {
-        let Some(value) = value.as_deref().map(str::trim).filter(|value| !value.is_empty()) else { continue };
-        if value.len() > TEXT_MAX {
+    let given = [("comment", &request.comment), ("public_note", &request.public_note)]
+        .map(|(name, text)| (name, text.as_deref().map(str::trim).filter(|text| !text.is_empty())));
+    for (name, text) in given {
+        if text.is_some_and(|text| text.len() > TEXT_MAX) {
             fault(faults, name, format!("at most {TEXT_MAX} bytes"));
         }
-        text.insert(name.to_owned(), value.into());
     }
-    (!text.is_empty()).then(|| serde_json::Value::Object(text).to_string())
+    named(&given)
 }

@@ -9,6 +9,7 @@ mod command;
 mod people;
 mod posting;
 mod present;
+mod sale;
 mod view;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
+pub use sale::SaleCommand;
 
 /// The programmes that run here, each with all its versions.
 pub type Rulebooks = BTreeMap<ProgrammeName, Rulebook>;

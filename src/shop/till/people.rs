@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-use openssl::sha::Sha256;
-
 use super::{Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
     Actor, CredentialId, CustomerId, EventId, EventKind, Medium, Moment, Now, ProgrammeName, Serial, crockford,
 };
 use crate::pure::wire::lan::{CardView, CustomerRequest, CustomerView, FieldProblem};
+use crate::pure::wire::text::{from_json, json, named, object, salted_hash};
 use crate::shop::ledger::{CardRow, CredentialRow, LedgerError, Person, PersonRow, Reads, Txn};
+use jiff::civil::Date;
 
 /// Media for which a card has a credential from the first day.
 const FIRST_MEDIA: [Medium; 3] = [Medium::AppleVas, Medium::SmartTap, Medium::Barcode];
@@ -42,7 +41,11 @@ impl PersonCheck {
         let text = text?.trim().to_owned();
         let ok = text.len() <= 254
             && text.split_once('@').is_some_and(|(user, host)| {
-                !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@')
+                !user.is_empty()
+                    && host.contains('.')
+                    && !host.starts_with('.')
+                    && !host.ends_with('.')
+                    && !host.contains('@')
             })
             && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         if !ok {
@@ -75,6 +78,8 @@ impl PersonCheck {
     fn texts(&mut self, pointer: &str, map: &BTreeMap<String, String>) {
         for (name, value) in map {
             if name.is_empty() || name.len() > 64 || value.len() > 1000 {
+                // The name is the caller's own: RFC 6901 section 3 escapes it.
+                let name = name.replace('~', "~0").replace('/', "~1");
                 self.fault(&format!("{pointer}/{name}"), "names have 1 to 64 and values at most 1000 bytes");
             }
         }
@@ -107,11 +112,6 @@ impl PersonCheck {
     }
 }
 
-/// Lists and maps of text always turn into JSON.
-fn json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
 impl Till {
     /// Makes a customer of what the person told.
     pub fn customer_create_in_txn(
@@ -128,7 +128,7 @@ impl Till {
         let mut what = Happening::new(EventKind::CustomerCreated, actor);
         what.customer = Some(id);
         let (salt, text) = (self.random::<16>(), person_text(&person));
-        what.text_hash = Some(salted(&salt, &text));
+        what.text_hash = Some(salted_hash(&salt, &text));
         let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
         txn.event_text_store(appended.position, &salt, &text)?;
         let row = PersonRow { id, created_ms: appended.event.hlc.ms(), referrer, revision: 1, person };
@@ -267,33 +267,31 @@ impl Till {
 
     /// The card of that serial, or the problem `unknown_card`.
     pub(super) fn card_known(&self, reads: &Reads<'_>, serial: Serial) -> Result<CardRow, TillError> {
-        reads.card_fetch(serial)?.ok_or_else(|| TillError::Unknown {
-            code: "unknown_card",
-            detail: "no card has this serial".to_owned(),
-        })
+        reads
+            .card_fetch(serial)?
+            .ok_or_else(|| TillError::Unknown { code: "unknown_card", detail: "no card has this serial".to_owned() })
     }
-}
-
-/// SHA-256(salt || text), as the event keeps it.
-pub(super) fn salted(salt: &[u8; 16], text: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(text.as_bytes());
-    hash.finish()
 }
 
 /// Personal data as one text, for the salted hash.
 fn person_text(person: &Person) -> String {
-    serde_json::json!({
-        "first_name": person.first_name, "last_name": person.last_name, "email": person.email, "phone": person.phone,
-        "birth_date": person.birth_date, "language": person.language, "telegram_id": person.telegram_id,
-        "groups": person.groups, "custom": person.custom, "utm": person.utm, "consents": person.consents,
-    })
-    .to_string()
+    let given = [
+        ("first_name", person.first_name.as_deref()),
+        ("last_name", person.last_name.as_deref()),
+        ("email", person.email.as_deref()),
+        ("phone", person.phone.as_deref()),
+        ("birth_date", person.birth_date.as_deref()),
+        ("language", person.language.as_deref()),
+        ("telegram_id", person.telegram_id.as_deref()),
+        ("groups", Some(person.groups.as_str())),
+        ("custom", Some(person.custom.as_str())),
+        ("utm", Some(person.utm.as_str())),
+        ("consents", Some(person.consents.as_str())),
+    ];
+    named(&given).unwrap_or_default()
 }
 
 fn customer_view(row: PersonRow, cards: Vec<Serial>, now: &Now) -> CustomerView {
-    let value = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
     let person = row.person;
     CustomerView {
         id: row.id.to_string(),
@@ -306,10 +304,10 @@ fn customer_view(row: PersonRow, cards: Vec<Serial>, now: &Now) -> CustomerView 
         birth_known_since: person.birth_known,
         language: person.language,
         telegram_id: person.telegram_id,
-        groups: serde_json::from_str(&person.groups).unwrap_or_default(),
-        custom: value(&person.custom),
-        utm: value(&person.utm),
-        consents: value(&person.consents),
+        groups: from_json(&person.groups).unwrap_or_default(),
+        custom: object(&person.custom),
+        utm: object(&person.utm),
+        consents: object(&person.consents),
         referred_by: row.referrer.map(|id| id.to_string()),
         created_at: Moment { ms: row.created_ms, zone: now.zone.clone() }.rfc3339(),
         cards: cards.into_iter().map(|serial| serial.to_string()).collect(),

@@ -12,9 +12,10 @@ use crate::pure::domain::{
     Actor, Entry, EntryId, Event, EventId, EventKind, Moment, NewEntry, Now, ProgrammeName, Serial,
 };
 use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Standing};
-use crate::pure::wire::standing::{standing_bytes, standing_from};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::CardUpdated;
+use crate::pure::wire::standing::{standing_bytes, standing_from};
+use crate::pure::wire::text::{from_json, json};
 use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
 
 /// A card with everything that deciding about it needs.
@@ -40,7 +41,8 @@ impl CardState {
     /// The customer's name as the staff reads it.
     pub fn customer_name(&self) -> Option<String> {
         let person = &self.person.as_ref()?.person;
-        let parts: Vec<&str> = [&person.first_name, &person.last_name].into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> =
+            [&person.first_name, &person.last_name].into_iter().flatten().map(String::as_str).collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }
@@ -89,12 +91,7 @@ impl Till {
     }
 
     /// Posts what has lapsed or ripened on a card, in an event of its own, before anything else is judged.
-    pub(super) fn jobs_in_txn(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        card: CardState,
-    ) -> Result<CardState, TillError> {
+    pub(super) fn jobs_in_txn(&self, txn: &mut Txn<'_>, now: &Now, card: CardState) -> Result<CardState, TillError> {
         let at = txn.rule_time(now);
         let entries = program::due(card.book()?, &card.facts, &card.standing, &at, now.trust);
         if entries.is_empty() {
@@ -104,7 +101,10 @@ impl Till {
         let mut what = Happening::new(EventKind::Job, Actor::device(None));
         what.card = Some(serial);
         let mut posted = self.post_in_txn(txn, now, what, entries, [card])?;
-        posted.cards.remove(&serial).ok_or_else(|| TillError::Ledger(LedgerError::Damaged("a job lost its card".to_owned())))
+        posted
+            .cards
+            .remove(&serial)
+            .ok_or_else(|| TillError::Ledger(LedgerError::Damaged("a job lost its card".to_owned())))
     }
 
     /// Posts `entries` in one event. `known` are cards that were read in this transaction and not changed since.
@@ -147,12 +147,25 @@ impl Till {
         for serial in moved {
             if let Some(card) = cards.get_mut(&serial) {
                 card.row.standing = standing_bytes(&card.standing);
-                card.row.revision = txn.card_standing_store(serial, &card.row.standing)?;
+                card.row.revision = txn.card_standing_store(serial, &card.row.standing, due_ms(&card.standing))?;
                 txn.outbox_put("pass", serial, card.row.revision, now)?;
                 self.updated_in_txn(txn, now, serial, card.row.revision, cause)?;
             }
         }
         Ok(Posted { event: appended.event, position: appended.position, cards })
+    }
+
+    /// Posts what is due on at most `limit` cards; answers how many it was. What is not due after all (the clock is not
+    /// trusted, the rules changed) is looked at again when its card moves.
+    pub fn jobs_due_in_txn(&self, txn: &mut Txn<'_>, now: &Now, limit: usize) -> Result<usize, TillError> {
+        let due = txn.reads().cards_due(txn.rule_time(now).ms, limit)?;
+        let mut posted = 0;
+        for serial in &due {
+            let Some(card) = self.card_state(&txn.reads(), *serial)? else { continue };
+            let revision = card.row.revision;
+            posted += usize::from(self.jobs_in_txn(txn, now, card)?.row.revision != revision);
+        }
+        Ok(posted)
     }
 
     /// Tells listeners that a card changed.
@@ -165,7 +178,7 @@ impl Till {
         cause: EventKind,
     ) -> Result<(), LedgerError> {
         let told = CardUpdated { serial: serial.to_string(), revision, cause: cause.name().to_owned() };
-        txn.live_append(now, "card.updated", None, &serde_json::to_string(&told).unwrap_or_default())?;
+        txn.live_append(now, "card.updated", None, &json(&told))?;
         txn.live_prune(now)
     }
 
@@ -175,6 +188,15 @@ impl Till {
         let (_, rules) = books.get(programme)?.current();
         program::card_expiry(rules, issued.date())
     }
+}
+
+/// When something of the card lapses or ripens next.
+fn due_ms(standing: &Standing) -> Option<i64> {
+    let lots = standing.lots.iter().map(|lot| lot.expires_ms);
+    let rewards = standing.rewards.iter().map(|lot| lot.expires_ms);
+    let pending = standing.pending.iter().map(|pending| pending.matures_ms);
+    let inactive = standing.inactive_ms.filter(|_| !standing.lots.is_empty());
+    lots.chain(rewards).chain(pending).chain(inactive).filter(|ms| *ms != i64::MAX).min()
 }
 
 /// What the rules must know of a card and its customer.
@@ -191,7 +213,7 @@ fn card_facts(row: &CardRow, person: Option<&PersonRow>, referrer: Option<Serial
         facts.birth = date(&person.birth_date)
             .zip(date(&person.birth_known))
             .map(|(date, known_since)| Birth { date, known_since });
-        facts.groups = serde_json::from_str(&person.groups).unwrap_or_default();
+        facts.groups = from_json(&person.groups).unwrap_or_default();
     }
     facts
 }

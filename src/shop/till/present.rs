@@ -6,15 +6,16 @@ use super::view::{EventFacts, text_of};
 use super::{Mode, Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, Claim, EventId, EventKind, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem,
-    TillId, Token, VisitId,
+    Actor, Claim, EventId, EventKind, Medium, NewEntry, Now, Refusal, RefusalCode, Serial, TapProblem, TillId, Token,
+    VisitId,
 };
 use crate::pure::program::{self, Ask, Command, Verdict};
 use crate::pure::resolve::{CredentialFacts, Resolved, Unresolved, judge};
 use crate::pure::tap::TokenProblem;
 use crate::pure::text;
 use crate::pure::wire::lan::{TapView, TimingView};
-use crate::shop::ledger::{PastVisit, Reads, Txn};
+use crate::pure::wire::text::{from_json, json};
+use crate::shop::ledger::{PastVisit, PresentedRow, Reads, Txn};
 
 /// How a card was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,12 +139,7 @@ impl Till {
         Ok(Found::Nothing(first_told.unwrap_or_else(|| self.told(Ok(RefusalCode::UnknownToken.into()), None, None))))
     }
 
-    fn find_one(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        read: &Result<Token, TokenProblem>,
-    ) -> Result<Found, TillError> {
+    fn find_one(&self, txn: &mut Txn<'_>, now: &Now, read: &Result<Token, TokenProblem>) -> Result<Found, TillError> {
         let token = match read {
             Ok(token) => token.clone(),
             Err(problem) => {
@@ -169,7 +165,9 @@ impl Till {
             Err(why) => {
                 let mut told = self.told(why.told(), Some(token), why.card());
                 match why {
-                    Unresolved::Stale { ahead_s, .. } => told.text = text::stale_token(self.settings().language, ahead_s),
+                    Unresolved::Stale { ahead_s, .. } => {
+                        told.text = text::stale_token(self.settings().language, ahead_s)
+                    }
                     Unresolved::WrongMedium { bound, .. } => told.bound_medium = Some(bound),
                     _ => {}
                 }
@@ -233,10 +231,10 @@ impl Till {
     ) -> Result<Option<Tapped>, TillError> {
         let repeat_s = self.settings().tills.get(&shown.till).map_or(0, |till| till.repeat_s);
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
-        let within = past.boot_id == now.boot_id
-            && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Ok(mut view) = serde_json::from_str::<TapView>(&past.answer) else { return Ok(None) };
-        if !within || presentable(card).is_err() {
+        let within =
+            past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
+        let Some(mut view) = from_json::<TapView>(&past.answer) else { return Ok(None) };
+        if !within || card.row.deleted || card.row.blocked {
             return Ok(None);
         }
         let mut what = self.happening(shown, Some(token), past.visit);
@@ -281,11 +279,10 @@ impl Till {
                 visit: Some(visit),
                 txn_id: None,
             };
-            match presentable(&card) {
-                // In mode `sale` a tap shows the card and the sale awards, also where the programme awards by visit.
-                Ok(()) if mode == Mode::Sale => Ok(Verdict::default()),
-                Ok(()) => program::decide(&ask, &Command::Tap),
-                Err(refusal) => Err(refusal),
+            match mode {
+                // The sale awards, also where the programme awards by visit.
+                Mode::Sale => program::present(&ask).map(|()| Verdict::default()),
+                Mode::Tap => program::decide(&ask, &Command::Tap),
             }
         };
         let mut what = self.happening(shown, Some(token), visit);
@@ -324,9 +321,19 @@ impl Till {
                 view.text = text_of(self.settings().language, &card, &before)?;
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
                 self.tell(txn, now, shown, &view)?;
-                let answer = serde_json::to_string(&view).unwrap_or_default();
-                let past =
-                    PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
+                let answer = json(&view);
+                if !awarded {
+                    let shown_now = PresentedRow {
+                        card: serial,
+                        visit,
+                        grade: token.grade,
+                        boot_id: now.boot_id,
+                        boot_ns: now.boot_ns,
+                        answer: answer.clone(),
+                    };
+                    self.presented_in_txn(txn, now, &shown.till, shown_now)?;
+                }
+                let past = PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
                 txn.visit_store(serial, &past)?;
                 Ok(Tapped { view, card: Some(serial) })
             }
@@ -355,25 +362,10 @@ impl Till {
     }
 
     /// Puts the tap on the event stream, with its timing so far.
-    fn tell(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        shown: &Presentation,
-        view: &TapView,
-    ) -> Result<(), TillError> {
+    fn tell(&self, txn: &mut Txn<'_>, now: &Now, shown: &Presentation, view: &TapView) -> Result<(), TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
-        txn.live_append(now, name, Some(shown.till.as_str()), &serde_json::to_string(view).unwrap_or_default())?;
+        txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?;
         Ok(())
-    }
-}
-
-/// Whether a card may be shown at all; everything else is the rules' to judge.
-fn presentable(card: &CardState) -> Result<(), Refusal> {
-    match (card.row.deleted, card.row.blocked) {
-        (true, _) => Err(RefusalCode::CardDeleted.into()),
-        (_, true) => Err(RefusalCode::CardBlocked.into()),
-        _ => Ok(()),
     }
 }
 

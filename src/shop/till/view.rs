@@ -4,17 +4,15 @@ use jiff::tz::TimeZone;
 
 use super::posting::CardState;
 use super::{Till, TillError};
-use crate::pure::domain::{
-    Actor, DeviceId, Event, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Now, Serial, crockford,
-};
-use crate::pure::domain::{Entry, EntryId, EventId};
-use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Standing};
+use crate::pure::domain::{Event, Fact, Moment, Now, RuleVersion, Serial, crockford};
+use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::{
     CardView, CredentialList, CredentialView, EntryView, HistoryPage, Installs, Links, NextExpiry, Preferences,
     ProgrammeView,
 };
+use crate::pure::wire::text::{Json, from_json, object, part, short_name};
 use crate::shop::ledger::{LedgerError, PersonRow, Reads};
 
 /// What an event tells of each of its lines.
@@ -26,12 +24,13 @@ pub(super) struct EventFacts<'e> {
 
 impl<'e> EventFacts<'e> {
     pub fn of(event: &'e Event, text: Option<&str>) -> Self {
-        let text: serde_json::Value =
-            text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(serde_json::Value::Null);
-        let part = |name: &str| text[name].as_str().map(str::to_owned);
-        Self { event, comment: part("comment"), public_note: part("public_note") }
+        let text = text.map_or(Json::Null, object);
+        Self { event, comment: part(&text, "comment"), public_note: part(&text, "public_note") }
     }
 }
+
+/// Decimals of money in the explanations. The currencies of our shops have two; a shop in yen will need the exponent here.
+const MINOR_DIGITS: u8 = 2;
 
 /// Lines of a history read at once for their events.
 const EVENTS_PAGE_MAX: usize = 200;
@@ -49,7 +48,7 @@ impl Till {
     pub(super) fn card_view_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<CardView, TillError> {
         let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
         let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
-        let standing = with_due(card, &at, now)?;
+        let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let figures = program::figures(card.book()?, &card.facts, &standing, &at);
         let (taps, scans) = reads.shown_counts(card.row.serial)?;
         let rfc = |ms: Option<i64>| ms.map(|ms| Moment { ms, zone: at.zone.clone() }.rfc3339());
@@ -97,9 +96,9 @@ impl Till {
             last_redeemed_at: rfc(figures.last_redeemed_ms),
             last_reward_earned_at: rfc(figures.last_reward_earned_ms),
             last_reward_redeemed_at: rfc(figures.last_reward_redeemed_ms),
-            next_expiry: figures.next_expiry.and_then(|next| {
-                rfc(Some(next.at_ms)).map(|at| NextExpiry { at, amount: next.amount })
-            }),
+            next_expiry: figures
+                .next_expiry
+                .and_then(|next| rfc(Some(next.at_ms)).map(|at| NextExpiry { at, amount: next.amount })),
             segment: segment(&figures, &at).map(str::to_owned),
             feedback_rating: None,
             coupons_claimed: figures.coupons.coupons_claimed,
@@ -110,7 +109,7 @@ impl Till {
             taps,
             scans,
             installs: Installs::default(),
-            utm: person.map_or(serde_json::Value::Null, |row| json_of(&row.person.utm)),
+            utm: person.map_or(Json::Null, |row| object(&row.person.utm)),
             groups: person.map_or_else(Vec::new, |row| groups_of(row)),
             preferences: Preferences::default(),
             links: self.links(&row.link),
@@ -137,8 +136,12 @@ impl Till {
         let own: Vec<Fact> =
             event_facts(facts.event, &zone).into_iter().filter(|fact| fact.entry.card == serial).collect();
         let rows = program::rows(card.book()?, before, &own);
-        let units = |row: &HistoryRow| own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
-        Ok(rows.iter().filter_map(|row| entry_view(serial, row, units(row), facts)).collect())
+        let units = |row: &HistoryRow| {
+            own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units())
+        };
+        let book = card.book()?;
+        let rules = |row: &HistoryRow| book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
+        Ok(rows.iter().filter_map(|row| entry_view(serial, rules(row), row, units(row), facts)).collect())
     }
 
     /// A page of what moved a card's balance, newest first; `None` where no card has this serial. The cursor counts rows
@@ -169,7 +172,13 @@ impl Till {
                 return Err(LedgerError::Damaged(format!("event {} is missing", row.event)).into());
             };
             let units = facts.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
-            views.extend(entry_view(serial, row, units, &EventFacts::of(&posted.event, posted.text.as_deref())));
+            views.extend(entry_view(
+                serial,
+                card.book()?.at(row.explanation.rule.unwrap_or(RuleVersion(0))),
+                row,
+                units,
+                &EventFacts::of(&posted.event, posted.text.as_deref()),
+            ));
         }
         Ok(Some(HistoryPage { rows: views, next_cursor: (begin > 0).then(|| begin.to_string()) }))
     }
@@ -189,7 +198,7 @@ impl Till {
             .into_iter()
             .map(|row| CredentialView {
                 // The id of the row would, with the key, mint the token: a hash names it as well.
-                id: crockford::encode(&openssl::sha::sha256(&row.id)[..10]),
+                id: crockford::encode(&short_name(&row.id)),
                 medium: row.medium.name().to_owned(),
                 created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
                 revoked: row.revoked,
@@ -219,33 +228,10 @@ impl Till {
     }
 }
 
-/// The standing as it is once everything due is posted; it is posted with the next act on the card.
-fn with_due(card: &CardState, at: &Moment, now: &Now) -> Result<Standing, TillError> {
-    let book = card.book()?;
-    let mut standing = card.standing.clone();
-    let entries = program::due(book, &card.facts, &standing, at, now.trust);
-    for (index, NewEntry { card, rule, posting }) in entries.into_iter().enumerate() {
-        let nil = uuid::Uuid::nil();
-        let hlc = standing.last_key.map_or(Hlc::ZERO, |key| key.hlc).next(at.ms);
-        let fact = Fact {
-            key: FactKey { hlc, device: DeviceId(0), incarnation: Incarnation(0), seq: 0, index: index as u16 },
-            event: EventId(nil),
-            at: at.clone(),
-            till: Actor::device(None).till,
-            visit: None,
-            txn_id: None,
-            sale: None,
-            entry: Entry { id: EntryId(nil), card, rule, posting },
-        };
-        // Jobs are no voids: they are always taken.
-        let _ = program::apply(book, &mut standing, &fact);
-    }
-    Ok(standing)
-}
-
 /// One line; `None` for rows that are no entries (rewards unlocked, levels changed).
 pub(super) fn entry_view(
     serial: Serial,
+    rules: &Rules,
     row: &HistoryRow,
     units: Option<i64>,
     facts: &EventFacts<'_>,
@@ -270,7 +256,7 @@ pub(super) fn entry_view(
             .map(|ms| Moment { ms, zone: row.at.zone.clone() }.rfc3339()),
         voided: row.voided,
         rule_version: row.explanation.rule.map_or(0, |rule| rule.0),
-        explanation: program::sentence(row),
+        explanation: program::explain::sentence(rules, MINOR_DIGITS, &row.explanation),
         visit: what.visit.map(|visit| visit.to_string()),
         txn_id: row.txn_id.clone(),
         till: row.till.as_ref().map(ToString::to_string),
@@ -329,12 +315,8 @@ fn basis_name(basis: LevelBasis) -> &'static str {
     }
 }
 
-fn json_of(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or(serde_json::Value::Null)
-}
-
 fn groups_of(row: &PersonRow) -> Vec<String> {
-    serde_json::from_str(&row.person.groups).unwrap_or_default()
+    from_json(&row.person.groups).unwrap_or_default()
 }
 
 /// The class by recency and frequency (FIELD.md B17, RULES.md X32): days since the last visit by visits, money unused.

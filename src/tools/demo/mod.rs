@@ -69,8 +69,9 @@ pub struct Secrets {
 pub fn prepare(dir: &Path, listen: SocketAddr, now: &Now) -> Result<DemoShop> {
     let dir = std::path::absolute(dir)?;
     let programmes = dir.join("programmes");
-    std::fs::create_dir_all(&programmes)
-        .with_context(|| format!("cannot make {}; give a folder that you may write: --dir DIR", programmes.display()))?;
+    std::fs::create_dir_all(&programmes).with_context(|| {
+        format!("cannot make {}; give a folder that you may write: --dir DIR", programmes.display())
+    })?;
     for (name, text) in PROGRAMMES {
         write_once(&programmes.join(format!("{name}.toml")), text)?;
     }

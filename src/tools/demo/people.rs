@@ -4,8 +4,8 @@ use anyhow::{Result, anyhow};
 
 use super::{LISTED, PROGRAMMES, Secrets, TILL};
 use crate::base::pin;
-use crate::pure::domain::{Actor, CustomerId, Now, ProgrammeName, Role, Serial, TillId};
 use crate::pure::domain::entry::RemoveReason;
+use crate::pure::domain::{Actor, CustomerId, Now, ProgrammeName, Role, Serial, TillId};
 use crate::pure::program::Command;
 use crate::pure::wire::lan::CustomerRequest;
 use crate::shop::ledger::{Txn, WriteError};
@@ -42,12 +42,12 @@ pub fn staff() -> [DemoStaff; 3] {
 }
 
 const FIRST_NAMES: [&str; 24] = [
-    "Ann", "Ben", "Cleo", "Dana", "Emil", "Fay", "Gus", "Hana", "Ida", "Jan", "Kaya", "Leo", "Mia", "Nils", "Ola", "Pia",
-    "Quinn", "Rosa", "Sam", "Tess", "Uwe", "Vera", "Wim", "Zoe",
+    "Ann", "Ben", "Cleo", "Dana", "Emil", "Fay", "Gus", "Hana", "Ida", "Jan", "Kaya", "Leo", "Mia", "Nils", "Ola",
+    "Pia", "Quinn", "Rosa", "Sam", "Tess", "Uwe", "Vera", "Wim", "Zoe",
 ];
 const LAST_NAMES: [&str; 20] = [
-    "Albers", "Brandt", "Costa", "Dietz", "Ebert", "Falk", "Graf", "Hansen", "Ivers", "Jansen", "Krone", "Lund", "Maas",
-    "Nowak", "Otto", "Peters", "Reuter", "Sommer", "Thiel", "Voss",
+    "Albers", "Brandt", "Costa", "Dietz", "Ebert", "Falk", "Graf", "Hansen", "Ivers", "Jansen", "Krone", "Lund",
+    "Maas", "Nowak", "Otto", "Peters", "Reuter", "Sommer", "Thiel", "Voss",
 ];
 
 /// Fills an empty ledger: tokens, staff, customers with their cards, and the months behind them. A ledger that has
@@ -71,7 +71,8 @@ pub fn populate(till: &Till, now: &Now, secrets: &Secrets, customers: usize) -> 
     let (desk, people) = (till.clone(), std::mem::take(&mut plan.people));
     let cards = write(till, move |txn| {
         for (name, role, bound, secret) in &tokens {
-            let bound = bound.map(|id| TillId::new(id).map_err(|_| TillError::field("/till", "no name"))).transpose()?;
+            let bound =
+                bound.map(|id| TillId::new(id).map_err(|_| TillError::field("/till", "no name"))).transpose()?;
             desk.token_create_in_txn(txn, &begin, name, *role, bound, &openssl::sha::sha256(secret.as_bytes()))?;
         }
         for (hash, person) in pins {
@@ -160,7 +161,8 @@ impl Plan {
             for _ in 0..visits {
                 // Between 7:00 and 19:00 of some day, the last one yesterday.
                 let day = 1 + self.dice.below(HISTORY_DAYS as u64 - 1) as i64;
-                let at_ms = (self.now_ms / DAY_MS - day) * DAY_MS + self.dice.below(12 * 3_600_000) as i64 + 6 * 3_600_000;
+                let at_ms =
+                    (self.now_ms / DAY_MS - day) * DAY_MS + self.dice.below(12 * 3_600_000) as i64 + 6 * 3_600_000;
                 acts.push(Act { at_ms, card: visitor.card, command: self.command(visitor) });
                 if visitor.programme.as_str() == "cafe10" && self.dice.below(12) == 0 {
                     let command = Command::RewardRemove { count: 1, amount_minor: 0, why: RemoveReason::Redeem };

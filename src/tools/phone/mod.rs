@@ -6,20 +6,27 @@
 //!   └─ host, port of one slot      └─ record: power, reset and every APDU with its answer, waited for by observation
 //! ```
 //!
-//! A handset ([`Handset`]) is one wallet or chip: [`apple`], [`google`]. Faults ([`fault`]) make it show itself wrong on purpose.
+//! A handset ([`Handset`]) is one wallet or chip: [`apple`], [`google`], [`ntag424`], [`ntag`], [`bare`] and [`barcode`];
+//! [`scan`] writes a code to a serial line instead. Faults ([`fault`]) make each show itself wrong on purpose.
 //!
 //! **Invariant:** nothing here imports `pure::tap` or `pure::apdu`. The two sides of a protocol are written twice, from
 //! the specification, so that a misreading in one does not pass unseen in the other. Nothing here prints: what was asked
 //! and answered comes back in words, and the command line shows them.
 
 pub mod apple;
+pub mod barcode;
+pub mod bare;
 pub mod bytes;
 pub mod chance;
+pub mod code;
 pub mod deflate;
 pub mod fault;
 pub mod google;
 pub mod ndef;
+pub mod ntag;
+pub mod ntag424;
 pub mod replay;
+pub mod scan;
 pub mod vpcd;
 pub mod wallet_file;
 

@@ -137,6 +137,7 @@ impl Phone {
         stream.set_read_timeout(Some(Duration::from_millis(FIRST_WORD_MS_MAX))).map_err(refused)?;
         let lifter = stream.try_clone().map_err(refused)?;
         let record = Arc::new(Record::default());
+        let waits_for_drop = handset.waits_for_field_drop();
         let mut service = Service { stream, handset, record: record.clone(), clock: self.clock.clone(), atr: None };
         let server = std::thread::Builder::new()
             .name("phone".to_owned())
@@ -145,7 +146,7 @@ impl Phone {
                 service.finish(ended)
             })
             .map_err(refused)?;
-        Ok(Presence { port: self.port, lifter, record, server: Some(server) })
+        Ok(Presence { port: self.port, waits_for_drop, lifter, record, server: Some(server) })
     }
 
     fn open(&self) -> Result<TcpStream, LinkError> {
@@ -164,6 +165,7 @@ impl Phone {
 /// A phone on the reader. Dropping it lifts the phone.
 pub struct Presence {
     port: u16,
+    waits_for_drop: bool,
     lifter: TcpStream,
     record: Arc<Record>,
     server: Option<JoinHandle<Box<dyn Handset>>>,
@@ -209,6 +211,17 @@ impl Presence {
         !result.timed_out()
     }
 
+    /// Waits until the reader took the pass: it was handed over in full and, where the handset waits for it, the field
+    /// dropped since. `false` when `timeout` passed or the presence ended before.
+    pub fn taken(&self, timeout: Duration) -> bool {
+        let mut taken = false;
+        self.wait(timeout, |seen, ended| {
+            taken = is_taken(seen, self.waits_for_drop);
+            taken || ended.is_some()
+        });
+        taken
+    }
+
     /// What was seen from index `from` on.
     pub fn seen_from(&self, from: usize) -> Vec<Seen> {
         self.record.lock().seen.get(from..).unwrap_or_default().to_vec()
@@ -243,6 +256,12 @@ impl Drop for Presence {
     fn drop(&mut self) {
         self.take_off();
     }
+}
+
+fn is_taken(seen: &[Seen], waits_for_drop: bool) -> bool {
+    let given = seen.iter().position(|seen| matches!(seen.sight, Sight::Exchange { gives_pass: true, .. }));
+    let dropped = |seen: &Seen| matches!(seen.sight, Sight::Field(Field::Off | Field::Reset));
+    given.is_some_and(|at| !waits_for_drop || seen[at..].iter().any(dropped))
 }
 
 fn exchanges(seen: &[Seen]) -> Vec<(Vec<u8>, Vec<u8>)> {

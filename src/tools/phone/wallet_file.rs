@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::bytes::from_hex;
+use super::ntag424::{self, FobKeys, key_from_hex};
 use crate::pure::domain::Serial;
 
 /// The part of `demo.json` that a phone needs. Fields it does not know are left alone: the file serves other programs too.
@@ -16,6 +18,9 @@ pub struct DemoFile {
     /// Google's part; absent or null in a shop without it.
     #[serde(default)]
     pub google: Option<DemoGoogle>,
+    /// The fobs' part; absent or null in a shop without it.
+    #[serde(default)]
+    pub ntag424: Option<DemoFobs>,
     /// The cards of the first customers.
     #[serde(default)]
     pub cards: Vec<DemoCard>,
@@ -41,6 +46,50 @@ pub struct DemoGoogle {
     pub smart_tap_public_key: String,
 }
 
+/// The NTAG 424 fobs' part of `demo.json`.
+#[derive(Debug, Deserialize)]
+pub struct DemoFobs {
+    /// The key that encrypts UID and counter, 16 bytes in hexadecimal.
+    pub meta_read_key_hex: String,
+    /// The master of the fobs' MAC keys, 16 bytes in hexadecimal.
+    pub file_read_key_hex: String,
+    /// The link with `{picc}` and `{cmac}`.
+    pub url: String,
+    /// Application id of the diversification, 3 bytes in hexadecimal; that of the specification's example when absent.
+    #[serde(default)]
+    pub application_id_hex: Option<String>,
+    /// System id of the diversification in hexadecimal; that of the specification's example when absent.
+    #[serde(default)]
+    pub system_id_hex: Option<String>,
+}
+
+impl DemoFobs {
+    /// The keys, read. `path` is named in the error.
+    pub fn keys(&self, path: &Path) -> Result<FobKeys, WalletFileError> {
+        let wrong = |what: &str| WalletFileError::NoMedium { path: path.to_owned(), what: what.to_owned() };
+        let application_id = match &self.application_id_hex {
+            None => Some(ntag424::APPLICATION_ID),
+            Some(text) => from_hex(text).and_then(|bytes| bytes.try_into().ok()),
+        };
+        let system_id = match &self.system_id_hex {
+            None => Some(ntag424::SYSTEM_ID.to_vec()),
+            Some(text) => from_hex(text),
+        };
+        if !self.url.contains("{picc}") || !self.url.contains("{cmac}") {
+            return Err(wrong("the link of the NTAG 424 fobs lacks {picc} or {cmac}"));
+        }
+        Ok(FobKeys {
+            meta: key_from_hex(&self.meta_read_key_hex)
+                .ok_or_else(|| wrong("meta_read_key_hex is no key of 16 bytes"))?,
+            file_master: key_from_hex(&self.file_read_key_hex)
+                .ok_or_else(|| wrong("file_read_key_hex is no key of 16 bytes"))?,
+            application_id: application_id.ok_or_else(|| wrong("application_id_hex is not 3 bytes in hexadecimal"))?,
+            system_id: system_id.ok_or_else(|| wrong("system_id_hex is not hexadecimal"))?,
+            url: self.url.clone(),
+        })
+    }
+}
+
 /// A card in `demo.json`. Media that the card does not have are null or absent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DemoCard {
@@ -58,6 +107,26 @@ pub struct DemoCard {
     /// The text of its barcode.
     #[serde(default)]
     pub barcode: Option<String>,
+    /// The UID of its NTAG 424 fob, 7 bytes in hexadecimal.
+    #[serde(default)]
+    pub ntag424_uid: Option<String>,
+}
+
+/// One NTAG 424 fob, described by itself.
+#[derive(Debug, Deserialize)]
+pub struct FobFile {
+    /// Its UID, 7 bytes in hexadecimal.
+    pub uid: String,
+    /// The shop's keys and link.
+    #[serde(flatten)]
+    pub shop: DemoFobs,
+}
+
+impl FobFile {
+    /// Reads a fob described by itself.
+    pub fn read(path: &Path) -> Result<Self, WalletFileError> {
+        read(path, "it should hold {\"uid\": …, \"meta_read_key_hex\": …, \"file_read_key_hex\": …, \"url\": …}")
+    }
 }
 
 /// One Google pass, described by itself.
@@ -163,21 +232,35 @@ impl DemoFile {
         )
     }
 
-    /// The chosen card. `path` is named in the error.
-    pub fn card(&self, choice: &CardChoice, path: &Path) -> Result<&DemoCard, WalletFileError> {
-        let found = self.cards.iter().find(|card| match choice {
-            CardChoice::Serial(serial) => card.serial.parse() == Ok(*serial),
-            CardChoice::Programme(name) => card.programme == *name,
-            CardChoice::First => true,
-        });
-        found.ok_or_else(|| WalletFileError::NoCard {
+    /// What `medium` finds on the chosen card; where the choice leaves several, on the first that has it. `name` is the
+    /// medium's field, and `path` the file, for the error.
+    pub fn card<T>(
+        &self,
+        choice: &CardChoice,
+        path: &Path,
+        name: &str,
+        medium: impl Fn(&DemoCard) -> Option<T>,
+    ) -> Result<(&DemoCard, T), WalletFileError> {
+        let mut chosen = self
+            .cards
+            .iter()
+            .filter(|card| match choice {
+                CardChoice::Serial(serial) => card.serial.parse() == Ok(*serial),
+                CardChoice::Programme(name) => card.programme == *name,
+                CardChoice::First => true,
+            })
+            .peekable();
+        let wanted = match choice {
+            CardChoice::Serial(serial) => format!("with the serial {}", serial.grouped()),
+            CardChoice::Programme(name) => format!("of the programme '{name}'"),
+            CardChoice::First => "at all".to_owned(),
+        };
+        if chosen.peek().is_none() {
+            return Err(WalletFileError::NoCard { path: path.to_owned(), wanted, available: self.available() });
+        }
+        chosen.find_map(|card| Some((card, medium(card)?))).ok_or_else(|| WalletFileError::NoMedium {
             path: path.to_owned(),
-            wanted: match choice {
-                CardChoice::Serial(serial) => format!("with the serial {}", serial.grouped()),
-                CardChoice::Programme(name) => format!("of the programme '{name}'"),
-                CardChoice::First => "at all".to_owned(),
-            },
-            available: self.available(),
+            what: format!("no card {wanted} has a {name}"),
         })
     }
 
@@ -220,19 +303,25 @@ mod tests {
         "apple": {"pass_type_id": "pass.x", "team_id": "T", "ca_file": "c", "vas_public_key": "k", "vas_private_key_file": "f"},
         "cards": [
           {"serial": "2C7H9XKMQ4TZ", "programme": "cafe10", "customer_id": "u", "nfc_message": "LC1A", "barcode": "LC1B", "ntag424_uid": null},
-          {"serial": "2C7H9XKMQ4T0", "programme": "spend10", "customer_id": "u", "nfc_message": "LC1C"}] }"#;
+          {"serial": "2C7H9XKMQ4T0", "programme": "spend10", "customer_id": "u", "nfc_message": "LC1C", "ntag424_uid": "04"}] }"#;
 
     #[test]
     fn a_card_is_found_by_serial_by_programme_or_first() {
         let demo: DemoFile = serde_json::from_str(DEMO).expect("demo.json of DESIGN.md");
         let path = Path::new("demo.json");
-        let message = |choice| demo.card(&choice, path).map(|card| card.nfc_message.clone().unwrap_or_default());
+        let message =
+            |choice| demo.card(&choice, path, "nfc_message", |card| card.nfc_message.clone()).map(|found| found.1);
         let serial = |text: &str| CardChoice::Serial(text.parse().expect("a serial"));
         assert_eq!(message(CardChoice::First).expect("there"), "LC1A");
         assert_eq!(message(CardChoice::Programme("spend10".to_owned())).expect("there"), "LC1C");
         assert_eq!(message(serial("2c7h 9xkm q4t0")).expect("there"), "LC1C");
         let error = message(CardChoice::Programme("points".to_owned())).expect_err("not there").to_string();
         assert!(error.contains("1 of 'cafe10', 1 of 'spend10'"), "{error}");
+        let fob =
+            |choice| demo.card(&choice, path, "ntag424_uid", |card| card.ntag424_uid.clone()).map(|found| found.1);
+        assert_eq!(fob(CardChoice::First).expect("the second has one"), "04");
+        let error = fob(CardChoice::Programme("cafe10".to_owned())).expect_err("not there").to_string();
+        assert!(error.contains("no card of the programme 'cafe10' has a ntag424_uid"), "{error}");
         let error = message(serial("000000000000")).expect_err("not there").to_string();
         assert!(error.contains("0000 0000 0000"), "{error}");
     }

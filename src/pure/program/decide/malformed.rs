@@ -1,6 +1,7 @@
 //! Requests that no state of the card could make right: told before every refusal, with a JSON pointer.
 
 use super::{Ask, Command, CouponAct, Item, Redeem, Sale, Target};
+use crate::pure::domain::entry::Carried;
 use crate::pure::domain::{Fact, Posting};
 use crate::pure::program::round::{AMOUNT_MAX_MINOR, UNITS_MAX};
 use crate::pure::program::rules::{Kind, Rules, Worth};
@@ -22,7 +23,8 @@ fn malformed(pointer: &'static str, detail: impl Into<String>) -> Result<(), Mal
 pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
     let rules = ask.rules();
     match command {
-        Command::Tap | Command::CancelSale { .. } | Command::Opening { .. } => Ok(()),
+        Command::Tap | Command::CancelSale { .. } => Ok(()),
+        Command::Opening { carried } => check_opening(carried),
         Command::Stamps { count, .. } => {
             visit_only(rules)?;
             number("/count", *count)
@@ -81,6 +83,37 @@ pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
             let known = ask.standing.coupons.iter().any(|state| state.id == *coupon);
             if known { Ok(()) } else { malformed("/coupon", "this card has no such coupon") }
         }
+    }
+}
+
+/// Figures of another system: nothing negative, nothing beyond what sums bear.
+fn check_opening(carried: &Carried) -> Result<(), Malformed> {
+    let counters = &carried.counters;
+    let lots = carried.lots.iter().chain(carried.pending.iter().map(|pending| &pending.lot)).map(|lot| lot.units);
+    let rewards = carried.rewards.iter().flat_map(|lot| [lot.count, lot.units_each]);
+    let totals = [
+        counters.earned,
+        counters.redeemed,
+        counters.expired,
+        counters.qualifying,
+        counters.tx_amount_minor,
+        counters.stepped_minor,
+        counters.visits,
+        counters.orders,
+        counters.rewards_earned,
+        counters.rewards_redeemed,
+        counters.rewards_expired,
+        counters.referral_earned,
+        counters.shortfall,
+        carried.owed,
+        carried.debt,
+        carried.overdraft,
+    ];
+    let fits = |figure: i64| (0..=UNITS_MAX).contains(&figure);
+    if lots.chain(rewards).chain(totals).all(fits) && counters.ltv_minor.unsigned_abs() <= UNITS_MAX.unsigned_abs() {
+        Ok(())
+    } else {
+        malformed("/figures", format!("each from 0 to {UNITS_MAX}"))
     }
 }
 

@@ -15,6 +15,8 @@ mod void;
 
 pub use malformed::{Malformed, check};
 pub use quote::{Quote, QuoteOption, quote};
+pub use visit::present;
+pub use void::VOID_WINDOW_MS;
 
 use super::card::CardFacts;
 use super::fold;
@@ -22,8 +24,8 @@ use super::rules::{LedgerMode, Rulebook, Rules};
 use super::standing::Standing;
 use crate::pure::domain::entry::{Carried, CouponTerms, Reason, RemoveReason};
 use crate::pure::domain::{
-    Actor, ClockTrust, CouponId, DeviceId, Entry, EntryId, EventId, Fact, FactKey, Grade, Hlc, Incarnation, Moment,
-    NewEntry, Posting, Refusal, RefusalCode, Role, RuleVersion, SaleId, VisitId,
+    Actor, ClockTrust, CouponId, EntryId, EventId, Fact, Grade, Moment, NewEntry, Posting, Refusal, RefusalCode, Role,
+    RuleVersion, SaleId, VisitId,
 };
 
 /// Who asks, about which card, when.
@@ -84,19 +86,7 @@ impl<'a> Ask<'a> {
     /// The standing as it would be after this entry of the card.
     fn after(&self, standing: &Standing, entry: &NewEntry) -> Standing {
         let mut after = standing.clone();
-        let nil = uuid::Uuid::nil();
-        let last = standing.last_key.map_or(Hlc::ZERO, |key| key.hlc);
-        let key = FactKey { hlc: last, device: DeviceId(0), incarnation: Incarnation(0), seq: 0, index: 0 };
-        let fact = Fact {
-            key,
-            event: EventId(nil),
-            at: self.at.clone(),
-            till: self.actor.till.clone(),
-            visit: self.visit,
-            txn_id: self.txn_id.map(str::to_owned),
-            sale: None,
-            entry: Entry { id: EntryId(nil), card: entry.card, rule: entry.rule, posting: entry.posting.clone() },
-        };
+        let fact = fold::provisional(standing, entry, self.at);
         fold::step(self.book.at(entry.rule), &mut after, None, &fact);
         after
     }

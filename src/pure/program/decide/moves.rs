@@ -1,22 +1,31 @@
 //! Transfers, merges, opening figures and coupons.
 
 use super::{Act, Ask, CouponAct, Judge, Verdict};
-use crate::pure::domain::entry::{Carried, Counters, CouponStep, Direction, Moved};
+use crate::pure::domain::entry::{Carried, CouponStep, Direction, Moved};
 use crate::pure::domain::{CouponId, NewEntry, Posting, Refusal, RefusalCode};
 use crate::pure::program::card::CardFacts;
 use crate::pure::program::standing::{CouponStage, Standing};
 
 /// Balance and rewards move to another card of the programme: one posting on each.
 pub(super) fn transfer(ask: &Ask, to: &CardFacts) -> Result<Verdict, Refusal> {
-    moved(ask, to, carried(ask.standing, Counters::default(), false), Posting::Transfer)
+    moved(ask, to, holdings(ask.standing), Posting::Transfer)
 }
 
 /// Everything moves: holdings and totals.
 pub(super) fn merge(ask: &Ask, into: &CardFacts) -> Result<Verdict, Refusal> {
-    moved(ask, into, carried(ask.standing, ask.standing.counters, ask.standing.first_earned), Posting::Merge)
+    let standing = ask.standing;
+    let carried = Carried {
+        counters: standing.counters,
+        first_earned: standing.first_earned,
+        coupons: standing.coupons.clone(),
+        coupon_counts: standing.coupon_counts,
+        ..holdings(standing)
+    };
+    moved(ask, into, carried, Posting::Merge)
 }
 
-fn carried(standing: &Standing, counters: Counters, first_earned: bool) -> Carried {
+/// Balance and rewards, with what is owed for them.
+fn holdings(standing: &Standing) -> Carried {
     Carried {
         lots: standing.lots.clone(),
         owed: standing.owed,
@@ -24,8 +33,7 @@ fn carried(standing: &Standing, counters: Counters, first_earned: bool) -> Carri
         rewards: standing.rewards.clone(),
         debt: standing.debt,
         overdraft: standing.overdraft,
-        counters,
-        first_earned,
+        ..Carried::default()
     }
 }
 
@@ -46,7 +54,12 @@ fn moved(ask: &Ask, to: &CardFacts, carried: Carried, posting: fn(Moved) -> Post
 pub(super) fn opening(ask: &Ask, carried: &Carried) -> Result<Verdict, Refusal> {
     let mut judge = Judge::gate(ask, Act::Give);
     judge.refuse_if(!ask.manages(), RefusalCode::NeedsManager);
-    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried.clone()))], ..Verdict::default() })
+    let mut carried = carried.clone();
+    if ask.rules().carries() && carried.counters.stepped_minor == 0 {
+        // Another system knows the total only; with carry it is the total that earns.
+        carried.counters.stepped_minor = carried.counters.tx_amount_minor;
+    }
+    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried))], ..Verdict::default() })
 }
 
 /// A step in the life of a coupon: given, taken, used, withdrawn. Past its day it is `reward_expired`, once used or

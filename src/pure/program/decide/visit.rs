@@ -5,13 +5,24 @@ use crate::pure::domain::entry::AwardSource;
 use crate::pure::domain::{Refusal, RefusalCode};
 use crate::pure::program::{earn, limits};
 
-/// A tap earns what the programme gives for one, or only presents the card; a card that may not post at all is refused
-/// either way.
+/// A tap earns what the programme gives for one, or only presents the card.
 pub(super) fn tap(ask: &Ask) -> Result<Verdict, Refusal> {
     match ask.rules().tap_award {
         Some(units) => earn_units(ask, AwardSource::Tap, units, false),
-        None => Judge::gate(ask, Act::Correct).done(Verdict::default),
+        None => present(ask).map(|()| Verdict::default()),
     }
+}
+
+/// Whether the card may be presented at a till: a deleted or blocked one may not. What else stands against a posting is
+/// told when it is posted.
+///
+/// # Errors
+/// `card_deleted`, `card_blocked`.
+pub fn present(ask: &Ask) -> Result<(), Refusal> {
+    let mut judge = Judge::default();
+    judge.refuse_if(ask.card.deleted, RefusalCode::CardDeleted);
+    judge.refuse_if(ask.card.blocked, RefusalCode::CardBlocked);
+    judge.done(Verdict::default).map(|_| ())
 }
 
 /// Stamps counted by the staff.

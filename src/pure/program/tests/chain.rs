@@ -146,3 +146,16 @@ fn awards_keep_their_stored_number_after_a_merge() {
     let merged = hub(&first, &second, card);
     assert_eq!((merged.balance(), merged.counters.tx_amount_minor), (1, 1600));
 }
+
+#[test]
+fn a_fact_that_is_not_the_latest_needs_the_whole_fold() {
+    let mut shop = Shop::new(reference::cafe10());
+    let card = shop.card();
+    shop.tap(card).expect("a tap");
+    let history = shop.cards[&card].history.clone();
+    let mut standing = shop.standing(card).clone();
+    for fact in &history {
+        assert_eq!(apply(&shop.book, &mut standing, fact), Applied::NeedsFold);
+    }
+    assert_eq!(&standing, shop.standing(card));
+}

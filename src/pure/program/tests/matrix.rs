@@ -59,8 +59,18 @@ fn purchases_stamps_and_sales() {
     moves(cashback3(), "purchase on a cashback card", |s, c| s.purchase(c, 2000), [20, 20, 0, 2000, 2000, 1, 20, 0]);
     moves(cafe10(), "stamps", |s, c| s.stamps(c, 3), [3, 3, 0, 0, 0, 1, 3, 0]);
     moves(cafe10(), "tap", |s, c| s.tap(c), [1, 1, 0, 0, 0, 1, 1, 0]);
-    moves(points(), "points spent on a bill", |s, c| s.sale(c, "x", 2000, value(100)), [-85, 15, 100, 1500, 1500, 1, 15, 0]);
-    moves(cashback3(), "money spent on a bill", |s, c| s.sale(c, "x", 1000, value(500)), [-495, 5, 500, 500, 500, 1, 5, 0]);
+    moves(
+        points(),
+        "points spent on a bill",
+        |s, c| s.sale(c, "x", 2000, value(100)),
+        [-85, 15, 100, 1500, 1500, 1, 15, 0],
+    );
+    moves(
+        cashback3(),
+        "money spent on a bill",
+        |s, c| s.sale(c, "x", 1000, value(500)),
+        [-495, 5, 500, 500, 500, 1, 5, 0],
+    );
     let reward = || Some(Redeem::Rewards(1));
     moves(spend10(), "reward used on a bill", |s, c| s.sale(c, "x", 2500, reward()), [2, 2, 0, 2000, 2000, 1, 2, -1]);
     moves(cafe10(), "coffee left off the bill", |s, c| s.sale(c, "x", 0, reward()), [0, 0, 0, 0, 0, 0, 0, -1]);
@@ -69,7 +79,8 @@ fn purchases_stamps_and_sales() {
 #[test]
 fn bonuses() {
     let mut rules = reference::cafe10();
-    rules.campaigns = vec![Campaign { name: "spring".into(), multiplier_percent: 100, bonus: 2, ..Campaign::default() }];
+    rules.campaigns =
+        vec![Campaign { name: "spring".into(), multiplier_percent: 100, bonus: 2, ..Campaign::default() }];
     moves(rules.clone(), "campaign bonus", |s, c| s.tap(c), [3, 3, 0, 0, 0, 1, 1, 0]);
     rules.campaigns[0] = Campaign { name: "double".into(), multiplier_percent: 200, ..Campaign::default() };
     moves(rules, "campaign multiplier on stamps", |s, c| s.stamps(c, 3), [6, 6, 0, 0, 0, 1, 3, 0]);

@@ -12,7 +12,13 @@ fn with_rewards(shop: &mut Shop, count: i64) -> Serial {
     card
 }
 
-fn phase(shop: &mut Shop, card: Serial, bill_minor: i64, redeem: Option<Redeem>, phase: SalePhase) -> Result<Done, Refusal> {
+fn phase(
+    shop: &mut Shop,
+    card: Serial,
+    bill_minor: i64,
+    redeem: Option<Redeem>,
+    phase: SalePhase,
+) -> Result<Done, Refusal> {
     let sale = Sale { bill_minor, items: Vec::new(), redeem, phase };
     shop.act_in(card, &Command::Sale(sale), None, Some("o-1"))
 }
@@ -67,7 +73,8 @@ fn a_quote_says_what_each_reward_is_worth_or_why_not() {
     let sale = Sale { bill_minor: 700, items: Vec::new(), redeem: None, phase: SalePhase::Now };
     let quoted = shop.ask(card, None, Some("t-1"), |ask| quote(ask, &sale));
     assert_eq!(quoted.outcome.as_ref().map(|verdict| (verdict.earned, verdict.due_minor)), Ok((7, 700)));
-    let options: Vec<_> = quoted.options.iter().map(|option| (option.name.as_str(), option.value_minor, option.most)).collect();
+    let options: Vec<_> =
+        quoted.options.iter().map(|option| (option.name.as_str(), option.value_minor, option.most)).collect();
     assert_eq!(options, [("off5", 500, 2), ("free_item", 0, 0)]);
     let why = quoted.options[1].refusal.clone();
     assert_eq!(why, Some(Refusal::new(RefusalCode::InsufficientBalance).max(220)));
@@ -160,6 +167,12 @@ fn coupons_are_assigned_claimed_used_and_counted_apart() {
     assert_eq!(act(&mut shop, 2, CouponAct::Use).unwrap_err().code, RefusalCode::RewardExpired);
     act(&mut shop, 2, CouponAct::Withdraw).expect("withdrawn");
     assert_eq!(shop.standing(card).coupons[1].stage, CouponStage::Voided);
+    let into = shop.card();
+    let target = shop.cards[&into].facts.clone();
+    shop.act(card, &Command::Merge { into: target }).expect("merged");
+    assert!(shop.standing(card).coupons.is_empty());
+    let there = shop.standing(into);
+    assert_eq!((there.coupons.len(), there.coupon_counts.coupons_used, there.coupon_counts.entry_claimed), (2, 1, 1));
     let unknown = Command::Coupon { coupon: coupon(9), act: CouponAct::Use };
     assert_eq!(shop.ask(card, None, None, |ask| check(ask, &unknown)).unwrap_err().pointer, "/coupon");
 }

@@ -53,7 +53,8 @@ fn w19_a_full_refund_takes_the_stored_award_and_the_tier() {
     shop.is(card, "B 480 Q 480");
     assert_eq!(shop.tier(card), "Bronze");
     let changed = history(&shop.book, &shop.cards[&card].history);
-    let tiers: Vec<_> = changed.iter().filter(|row| row.label == Label::TierChanged).map(|row| row.names.clone()).collect();
+    let tiers: Vec<_> =
+        changed.iter().filter(|row| row.label == Label::TierChanged).map(|row| row.names.clone()).collect();
     assert_eq!(tiers, [["Bronze", "Silver"], ["Silver", "Bronze"]]);
 }
 
@@ -122,7 +123,9 @@ fn w23_debits_take_the_earliest_lot() {
     let card = two_lots(&mut shop);
     shop.adjust(card, -120, None).expect("manual minus");
     shop.is(card, "B 60 R 120");
-    for (day, figures) in [("2026-07-01T00:00", "B 60 X 0"), ("2026-09-30T23:59", "B 60 X 0"), ("2026-10-01T00:00", "B 0 X 60")] {
+    for (day, figures) in
+        [("2026-07-01T00:00", "B 60 X 0"), ("2026-09-30T23:59", "B 60 X 0"), ("2026-10-01T00:00", "B 0 X 60")]
+    {
         shop.now(day);
         shop.jobs();
         shop.is(card, figures);

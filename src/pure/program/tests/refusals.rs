@@ -140,7 +140,8 @@ fn earning() {
     all_pairs(&case, &causes, &[]);
     all_pairs(&Case { command: Command::Tap, ..case.clone() }, &causes[..9], &[]);
     let purchase = Command::Purchase { amount_minor: 500, purchase_amount_minor: None };
-    let with_amounts: Vec<Cause> = causes.into_iter().chain([(AmountMismatch, items_differ as fn(&mut Case))]).collect();
+    let with_amounts: Vec<Cause> =
+        causes.into_iter().chain([(AmountMismatch, items_differ as fn(&mut Case))]).collect();
     all_pairs(&Case { command: purchase, ..case }, &with_amounts, &[]);
 }
 
@@ -231,7 +232,8 @@ fn entries_by_hand() {
     ];
     all_pairs(&case, &causes, &[(RewardExpired, NoReward)]);
 
-    let case = stamp_case(reference::cafe10(), Command::Adjust { value: -2, purchase_amount_minor: None, reason: None });
+    let case =
+        stamp_case(reference::cafe10(), Command::Adjust { value: -2, purchase_amount_minor: None, reason: None });
     let causes: [Cause; 7] = [
         (CardDeleted, deleted),
         (CardBlocked, blocked),

@@ -6,6 +6,7 @@ mod entry;
 mod health;
 mod people;
 mod problem;
+mod sale;
 mod tap;
 
 pub use card::*;
@@ -13,4 +14,5 @@ pub use entry::*;
 pub use health::*;
 pub use people::*;
 pub use problem::*;
+pub use sale::*;
 pub use tap::*;

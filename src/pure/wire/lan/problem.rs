@@ -78,7 +78,10 @@ impl Problem {
             [only] => format!("{}: {}", only.pointer, only.detail),
             several => format!("{} fields are wrong; see errors", several.len()),
         };
-        Self { errors, ..Self::new(422, "invalid", "the request has a field that is unknown, missing or impossible", detail) }
+        Self {
+            errors,
+            ..Self::new(422, "invalid", "the request has a field that is unknown, missing or impossible", detail)
+        }
     }
 
     /// One field that is wrong (422).

@@ -92,9 +92,12 @@ CREATE TABLE card (
     expires_on  TEXT,
     link        BLOB NOT NULL UNIQUE,
     standing    BLOB NOT NULL,
+    -- Rule time at which something of the card lapses or ripens next; null where nothing does.
+    due_ms      INTEGER,
     revision    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX card_customer ON card (customer, programme);
+CREATE INDEX card_due ON card (due_ms) WHERE due_ms IS NOT NULL;
 
 -- One row for each medium of a card: `id` is the LC1 credential id (12 bytes) or the keyed hash of a chip (32 bytes).
 CREATE TABLE credential (
@@ -134,8 +137,28 @@ CREATE TABLE presented (
     visit    BLOB NOT NULL,
     boot_id  BLOB NOT NULL,
     boot_ns  INTEGER NOT NULL,
+    grade    TEXT NOT NULL,
     answer   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Sales by our number; `txn_id` is the till's, which may repeat after 35 days. `boot_*` is when it began to wait or was
+-- opened, by time since boot. `answer` is what its number answers again.
+CREATE TABLE sale (
+    sale_id   BLOB PRIMARY KEY,
+    txn_id    TEXT NOT NULL,
+    till      TEXT NOT NULL,
+    state     TEXT NOT NULL,
+    card      INTEGER,
+    event_id  BLOB,
+    body_hash BLOB NOT NULL,
+    request   TEXT NOT NULL,
+    answer    TEXT NOT NULL,
+    boot_id   BLOB NOT NULL,
+    boot_ns   INTEGER NOT NULL,
+    made_ms   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sale_txn ON sale (txn_id, made_ms);
+CREATE INDEX sale_pending ON sale (till, made_ms) WHERE state IN ('waiting', 'open');
 
 -- Proofs that were used once (SHA-256 of a cryptogram): a second one is a replay, also after a restart.
 CREATE TABLE used_proof (

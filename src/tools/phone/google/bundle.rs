@@ -11,6 +11,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
 use openssl::symm::{Cipher, encrypt};
 
+use super::super::bytes::hex;
 use super::super::chance::random;
 use super::super::deflate::zlib;
 use super::super::ndef::{self, Record, external, message, text};
@@ -116,7 +117,8 @@ impl AndroidPhone {
         };
         objects.push(self.object(&issuer, &self.pass.object_id, value));
         if self.has("long") {
-            let filler = "{\"note\":\"".to_owned() + &"0123456789".repeat(60) + "\"}";
+            // Random, so that compression does not make it short again.
+            let filler = hex(&random::<300>()?);
             let body = message(&[external(b"oid", &[0x04; 9]), value_record(&text("", &filler))]);
             objects.push(asv(&issuer, b"of", &body));
         }

@@ -406,6 +406,9 @@ fn sound_answers_in_unusual_forms_open_to_the_value() {
         assert_eq!(words.contains(&0x9100), fault == "long", "{fault}");
         assert_eq!(values(&terminal.open(&reb(&srs)).expect("a MAC that holds")), [(tnf, expected)], "{fault}");
     }
+    let (mut phone, mut terminal) = (faulty("long"), Terminal::new());
+    terminal.system = SYSTEM_ZLIB;
+    assert!(tap(&mut phone, &mut terminal).0.contains(&0x9100), "long also when compressed");
     let (mut phone, mut terminal) = (faulty("utf16"), Terminal::new());
     let (_, srs) = tap(&mut phone, &mut terminal);
     let value = values(&terminal.open(&reb(&srs)).expect("a MAC that holds")).remove(0).1;

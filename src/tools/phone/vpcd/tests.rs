@@ -100,6 +100,7 @@ fn a_presence_answers_polls_control_codes_and_commands_until_it_is_lifted() {
         let command: Vec<u8> = (0..length).map(|index| index as u8).collect();
         assert_eq!(chip.transmit(&command), Some([&command[..], &[0x90, 0x00]].concat()));
     }
+    assert!(presence.taken(SOON), "this handset waits for no field to drop");
     chip.send(&[0x02]);
     chip.send(&[0x00]);
     assert!(chip.atr().is_some(), "the poll goes on without power");
@@ -145,6 +146,7 @@ fn leaving_faults_close_the_connection_where_they_say() {
         if fault != "gone" {
             assert_eq!(chip.transmit(&two), second, "{fault}");
         }
+        assert_eq!(presence.taken(SOON), first.is_some(), "{fault}");
         assert!(presence.wait(SOON, |_, ended| ended.is_some()), "{fault}");
         assert_eq!(presence.ended(), Some(Ended::Left), "{fault}");
         assert_eq!(chip.receive(), None, "{fault}");

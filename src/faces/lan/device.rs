@@ -1,71 +1,17 @@
-//! The doors of the house: who may come in at all (Host, Origin), health, and the small lists.
+//! Health, and the small lists: readers, programmes, staff, tokens.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::Fault;
-use super::auth::{Caller, LocalPeer};
 use super::booking::Booked;
 use super::extract::Posted;
-use super::state::Lan;
+use crate::faces::door::{AdminCaller, Caller, Fault, Lan};
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
-
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id, Stampd-Staff";
-const EXPOSED_HEADERS: &str = "ETag, Idempotency-Hit, Location, Retry-After, Server-Timing, X-Request-Id";
-
-/// Refuses a Host that is not ours (DNS rebinding), answers preflights of configured origins, and marks every answer.
-pub async fn guard(State(lan): State<Lan>, request: Request, next: Next) -> Response {
-    let local = request.extensions().get::<ConnectInfo<LocalPeer>>().is_some();
-    if !local && !host_is_ours(request.headers(), &lan) {
-        let detail = "this Host is none of the device's names; list it in [api] names";
-        return Fault::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", "not this host", detail).into_response();
-    }
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let allowed = origin.filter(|origin| lan.settings.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
-    let request_id = request.headers().get("X-Request-Id").cloned();
-    let preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response =
-        if preflight && allowed.is_some() { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let request_id = request_id.or_else(|| HeaderValue::from_str(&lan.till.fresh_id(lan.clock.wall_ms()).to_string()).ok());
-    if let Some(id) = request_id {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
-    if let Some(origin) = allowed {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
-        if preflight {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
-            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
-        }
-    }
-    response
-}
-
-/// Whether the Host header names this device: loopback, a literal address (a page cannot rebind those), `NAME.local`, or
-/// a configured name.
-fn host_is_ours(headers: &HeaderMap, lan: &Lan) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok()
-        || name.to_ascii_lowercase().ends_with(".local")
-        || lan.settings.names.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
 
 /// Parts and their state; open, and names nothing of customers.
 #[utoipa::path(get, path = "/v1/health", tag = "device", security(()), responses((status = 200, body = HealthView)))]
@@ -78,7 +24,9 @@ pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
     let readers = if readers.service == "ok" {
         let stuck = readers.readers.iter().find(|reader| reader.remedy.is_some());
         match stuck {
-            Some(reader) => part("readers", "degraded", format!("{}: {}", reader.name, reader.state), reader.remedy.as_deref()),
+            Some(reader) => {
+                part("readers", "degraded", format!("{}: {}", reader.name, reader.state), reader.remedy.as_deref())
+            }
             None => part("readers", "ok", format!("{} connected", readers.readers.len()), None),
         }
     } else {
@@ -170,8 +118,11 @@ pub struct TokenView {
     params(("Idempotency-Key" = String, Header)),
     responses((status = 201, body = TokenView))
 )]
-pub async fn token_create(State(lan): State<Lan>, posted: Posted<TokenRequest>) -> Result<Response, Fault> {
-    posted.caller.require(Role::Admin)?;
+pub async fn token_create(
+    State(lan): State<Lan>,
+    _admin: AdminCaller,
+    posted: Posted<TokenRequest>,
+) -> Result<Response, Fault> {
     let Posted { booking, body, .. } = posted;
     let role = match body.role.as_str() {
         "till" => Role::Cashier,

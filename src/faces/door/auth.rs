@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::FromRequestParts;
 use axum::extract::ConnectInfo;
+use axum::extract::FromRequestParts;
 use axum::extract::connect_info::Connected;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -73,10 +73,14 @@ impl Caller {
     pub fn till_for(&self, lan: &Lan, named: Option<&str>, pointer: &str) -> Result<Option<TillId>, Fault> {
         let named = match named {
             None => return Ok(self.till.clone()),
-            Some(text) => TillId::new(text)
-                .ok()
-                .filter(|till| lan.till.settings().tills.contains_key(till))
-                .ok_or_else(|| Fault::field(pointer, format!("no till is called '{text}'; [[till]] in the configuration names them")))?,
+            Some(text) => {
+                TillId::new(text).ok().filter(|till| lan.till.settings().tills.contains_key(till)).ok_or_else(|| {
+                    Fault::field(
+                        pointer,
+                        format!("no till is called '{text}'; [[till]] in the configuration names them"),
+                    )
+                })?
+            }
         };
         match &self.till {
             Some(own) if *own != named => {
@@ -104,7 +108,9 @@ impl FromRequestParts<Lan> for Caller {
             let TokenRow { id, role, till, .. } = row;
             Caller { token: id, role, till, staff: None }
         } else if let Some(secret) = cookie(&parts.headers, SESSION_COOKIE) {
-            lan.sessions.find(secret, lan.clock.boot_ns()).ok_or_else(|| unauthorized("the session is over; log in again"))?
+            lan.sessions
+                .find(secret, lan.clock.boot_ns())
+                .ok_or_else(|| unauthorized("the session is over; log in again"))?
         } else {
             return Err(unauthorized("send 'Authorization: Bearer TOKEN'; 'stampd token create' makes one"));
         };
@@ -112,6 +118,19 @@ impl FromRequestParts<Lan> for Caller {
             caller.staff = Some(lan.staff_id(text.to_str().unwrap_or_default()).await?);
         }
         Ok(caller)
+    }
+}
+
+/// An admin asks; for requests whose role is judged before their body.
+pub struct AdminCaller(pub Caller);
+
+impl FromRequestParts<Lan> for AdminCaller {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, lan: &Lan) -> Result<Self, Fault> {
+        let caller = Caller::from_request_parts(parts, lan).await?;
+        caller.require(Role::Admin)?;
+        Ok(Self(caller))
     }
 }
 

@@ -128,8 +128,10 @@ impl Lan {
         self.pins.admit(id, now_ns)?;
         let staff = self.read(|_, reads| Ok(reads.staff_list()?)).await?.into_iter().find(|staff| staff.id == id);
         let Some(staff) = staff else { return Ok(None) };
-        // The hash is slow on purpose: one at a time, so that guessing cannot starve the tills.
+        // The hash is slow on purpose: one at a time, so that guessing cannot starve the tills. Whoever waited is counted
+        // again: a hundred guesses sent at once are still five.
         let _turn = self.pins.turn.acquire().await.map_err(|_| Fault::internal())?;
+        self.pins.admit(id, now_ns)?;
         let hash = staff.pin_hash.clone();
         let holds = tokio::task::spawn_blocking(move || pin::verify(&pin, &hash)).await.unwrap_or(false);
         self.pins.note(id, holds, now_ns);

@@ -1,0 +1,144 @@
+//! The fold of jobs, of moves between cards, and of coupons.
+
+use super::{Qualifies, Step, add};
+use crate::pure::domain::CouponId;
+use crate::pure::domain::entry::{Carried, Counters, CouponStep, Direction, Lapse, Moved, Pending};
+use crate::pure::domain::standing::{CouponCounts, CouponStage, CouponState};
+use crate::pure::program::{lots, rewards};
+
+impl Step<'_> {
+    pub(super) fn expire(&mut self, until_ms: i64, cause: Lapse) {
+        let until_lots_ms = if cause == Lapse::Inactivity { i64::MAX } else { until_ms };
+        let lots = lots::take_ended(&mut self.standing.lots, until_lots_ms);
+        add(&mut self.standing.counters.expired, lots::total(&lots));
+        let rewards = rewards::take_ended(&mut self.standing.rewards, until_ms.min(i64::MAX - 1));
+        if !rewards.is_empty() {
+            add(&mut self.standing.counters.rewards_expired, rewards::count(&rewards, None));
+            self.take_claims(&rewards);
+            self.standing.last_reward_lapsed = true;
+        }
+        self.trace.taken.lots.extend(lots);
+        self.trace.taken.rewards.extend(rewards);
+        self.hold_claims();
+    }
+
+    pub(super) fn mature(&mut self, until_ms: i64) {
+        let (ripe, open): (Vec<Pending>, Vec<Pending>) =
+            std::mem::take(&mut self.standing.pending).into_iter().partition(|pending| pending.matures_ms <= until_ms);
+        self.standing.pending = open;
+        ripe.into_iter().for_each(|pending| self.earn(pending.lot, Qualifies::Yes));
+    }
+
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        match moved.direction {
+            Direction::In => self.carry_in(&moved.carried),
+            Direction::Out => self.carry_out(&moved.carried),
+        }
+    }
+
+    pub(super) fn carry_in(&mut self, carried: &Carried) {
+        let standing = &mut *self.standing;
+        combine(&mut standing.counters, &carried.counters, i64::saturating_add);
+        combine_coupons(&mut standing.coupon_counts, &carried.coupon_counts, i64::saturating_add);
+        let known: Vec<CouponId> = standing.coupons.iter().map(|state| state.id).collect();
+        let brought = carried.coupons.iter().filter(|state| !known.contains(&state.id));
+        standing.coupons.extend(brought.cloned());
+        standing.first_earned |= carried.first_earned;
+        add(&mut standing.debt, carried.debt);
+        add(&mut standing.overdraft, carried.overdraft);
+        standing.pending.extend(carried.pending.iter().copied());
+        carried.rewards.iter().for_each(|lot| rewards::add(&mut standing.rewards, lot.clone()));
+        let claims =
+            carried.rewards.iter().fold(0i64, |sum, lot| sum.saturating_add(lot.units_each.saturating_mul(lot.count)));
+        add(&mut standing.claimed, claims);
+        // Lots and what is owed meet here like points coming in and a debit.
+        carried.lots.iter().for_each(|lot| self.credit(*lot));
+        let lacking = self.debit(carried.owed);
+        add(&mut self.standing.owed, lacking);
+        self.hold_claims();
+        self.unlock();
+    }
+
+    pub(super) fn carry_out(&mut self, carried: &Carried) {
+        let lacking = self.debit(lots::total(&carried.lots));
+        add(&mut self.trace.uncovered, lacking);
+        add(&mut self.standing.overdraft, if self.rules.kind.is_stamps() { 0 } else { lacking });
+        let taken = rewards::take(&mut self.standing.rewards, rewards::count(&carried.rewards, None), None);
+        for lot in &taken {
+            add(self.trace.used_of.entry(lot.by).or_default(), lot.count);
+        }
+        let standing = &mut *self.standing;
+        // Two devices may each have moved the card's totals away: what is gone already is not taken again.
+        let less = |total: i64, part: i64| total.saturating_sub(part).max(total.min(0));
+        combine(&mut standing.counters, &carried.counters, less);
+        combine_coupons(&mut standing.coupon_counts, &carried.coupon_counts, less);
+        standing.coupons.retain(|state| carried.coupons.iter().all(|moved| moved.id != state.id));
+        for (held, moved) in [
+            (&mut standing.owed, carried.owed),
+            (&mut standing.debt, carried.debt),
+            (&mut standing.overdraft, carried.overdraft),
+        ] {
+            *held = held.saturating_sub(moved).max(0);
+        }
+        standing.pending.retain(|pending| carried.pending.iter().all(|moved| moved.award != pending.award));
+        self.trace.taken.rewards.extend(taken);
+        self.standing.claimed = 0;
+        self.hold_claims();
+    }
+
+    pub(super) fn coupon(&mut self, coupon: CouponId, step: &CouponStep) {
+        let standing = &mut *self.standing;
+        let known = standing.coupons.iter_mut().find(|state| state.id == coupon);
+        match (step, known) {
+            (CouponStep::Assigned(terms), None) => {
+                standing.coupons.push(CouponState { id: coupon, terms: terms.clone(), stage: CouponStage::Assigned });
+            }
+            (CouponStep::Claimed, Some(state)) if state.stage == CouponStage::Assigned => {
+                state.stage = CouponStage::Claimed;
+                let counts = &mut standing.coupon_counts;
+                add(if state.terms.entry { &mut counts.entry_claimed } else { &mut counts.coupons_claimed }, 1);
+            }
+            (CouponStep::Used, Some(state)) if matches!(state.stage, CouponStage::Assigned | CouponStage::Claimed) => {
+                state.stage = CouponStage::Used;
+                let counts = &mut standing.coupon_counts;
+                add(if state.terms.entry { &mut counts.entry_used } else { &mut counts.coupons_used }, 1);
+            }
+            (CouponStep::Voided, Some(state)) if state.stage != CouponStage::Used => state.stage = CouponStage::Voided,
+            _ => {}
+        }
+    }
+}
+
+fn combine(into: &mut Counters, other: &Counters, with: fn(i64, i64) -> i64) {
+    let pairs = [
+        (&mut into.earned, other.earned),
+        (&mut into.redeemed, other.redeemed),
+        (&mut into.expired, other.expired),
+        (&mut into.qualifying, other.qualifying),
+        (&mut into.tx_amount_minor, other.tx_amount_minor),
+        (&mut into.stepped_minor, other.stepped_minor),
+        (&mut into.ltv_minor, other.ltv_minor),
+        (&mut into.visits, other.visits),
+        (&mut into.orders, other.orders),
+        (&mut into.rewards_earned, other.rewards_earned),
+        (&mut into.rewards_redeemed, other.rewards_redeemed),
+        (&mut into.rewards_expired, other.rewards_expired),
+        (&mut into.referral_earned, other.referral_earned),
+        (&mut into.shortfall, other.shortfall),
+    ];
+    for (total, part) in pairs {
+        *total = with(*total, part);
+    }
+}
+
+fn combine_coupons(into: &mut CouponCounts, other: &CouponCounts, with: fn(i64, i64) -> i64) {
+    let pairs = [
+        (&mut into.coupons_claimed, other.coupons_claimed),
+        (&mut into.coupons_used, other.coupons_used),
+        (&mut into.entry_claimed, other.entry_claimed),
+        (&mut into.entry_used, other.entry_used),
+    ];
+    for (total, part) in pairs {
+        *total = with(*total, part);
+    }
+}

@@ -1,0 +1,176 @@
+//! The ledger by itself, on a real file: groups, savepoints, the chain, what repeats and what must not.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::tz::TimeZone;
+use rusqlite::Connection;
+
+use super::*;
+use crate::pure::domain::event::Happening;
+use crate::pure::domain::{Actor, ApiTokenId, BootId, ClockTrust, EventId, EventKind, Now};
+
+/// A folder of its own, removed when it goes.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("stampd-ledger-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("ledger.db")
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::open(&self.path(), 1_000).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn now(wall_ms: i64) -> Now {
+    Now { wall_ms, zone: TimeZone::UTC, boot_id: BootId([1; 16]), boot_ns: wall_ms, trust: ClockTrust::Trusted }
+}
+
+/// Appends an event that says nothing but its kind; a number makes its id.
+fn append(txn: &mut Txn<'_>, number: u128, wall_ms: i64) -> Result<u64, LedgerError> {
+    let what = Happening::new(EventKind::ProgrammeChanged, Actor::device(None));
+    let appended = txn.event_append(&now(wall_ms), EventId(uuid::Uuid::from_u128(number)), what)?;
+    Ok(appended.event.seq)
+}
+
+fn chain(ledger: &Ledger) -> ChainReport {
+    ledger.read(|reads| reads.chain_check(0)).unwrap()
+}
+
+#[test]
+fn a_piece_of_work_that_fails_undoes_itself_alone() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let mut listener = ledger.live();
+    let waiting: Vec<_> = (0..20u128)
+        .map(|number| {
+            ledger.write(move |txn| {
+                let seq = append(txn, number, 5_000)?;
+                txn.live_append(&now(5_000), "test", None, &number.to_string())?;
+                // Every third one changes its mind after it wrote.
+                if number % 3 == 0 { Err(LedgerError::Damaged("no".to_owned())) } else { Ok(seq) }
+            })
+        })
+        .collect();
+    let answers: Vec<_> = waiting.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect();
+    let seqs: Vec<u64> = answers.iter().filter_map(|answer| answer.as_ref().ok().copied()).collect();
+    assert_eq!(seqs, (1..=13).collect::<Vec<u64>>(), "numbers stay contiguous");
+    assert!(answers.iter().step_by(3).all(|answer| matches!(answer, Err(WriteError::Work(_)))));
+    let report = chain(&ledger);
+    assert_eq!((report.events, report.faults.as_slice()), (13, [].as_slice()));
+    let told: Vec<String> = std::iter::from_fn(|| listener.try_recv().ok()).map(|row| row.data).collect();
+    assert_eq!(told.len(), 13, "what was undone is told to nobody: {told:?}");
+}
+
+#[test]
+fn what_was_committed_is_there_after_the_process_opens_it_again() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    ledger.write_wait(|txn| append(txn, 1, 9_000)).unwrap();
+    assert!(matches!(Ledger::open(&scratch.path(), 0), Err(LedgerError::InUse { .. })), "one process at a time");
+    drop(ledger);
+    let ledger = scratch.open();
+    // The wall clock stands before the last event: rule time and number go on all the same.
+    let seq = ledger.write_wait(|txn| append(txn, 2, 10)).unwrap();
+    assert_eq!(seq, 2);
+    assert_eq!(chain(&ledger).faults, []);
+    assert_eq!(ledger.read(|reads| reads.newest_ms()).unwrap(), Some(9_000));
+}
+
+#[test]
+fn events_and_entries_cannot_be_changed_and_tampering_breaks_the_chain() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    for number in 1..=3 {
+        ledger.write_wait(move |txn| append(txn, number, 1_000)).unwrap();
+    }
+    drop(ledger);
+    let raw = Connection::open(scratch.path()).unwrap();
+    for statement in ["UPDATE event SET kind = 'x'", "DELETE FROM event", "UPDATE entry SET units = 1"] {
+        let refused = raw.execute(statement, []);
+        assert!(statement.contains("entry") || refused.is_err(), "{statement}");
+    }
+    raw.execute_batch(
+        "DROP TRIGGER event_no_update;
+         UPDATE event SET body = CAST(substr(body, 1, length(body) - 1) || x'00' AS BLOB) WHERE position = 2;",
+    )
+    .unwrap();
+    drop(raw);
+    let faults = ReadOnly::open(&scratch.path()).unwrap().with(|reads| reads.chain_check(0)).unwrap().faults;
+    assert!(faults.contains(&ChainFault::Bytes { position: 2 }), "{faults:?}");
+}
+
+#[test]
+fn a_first_answer_is_kept_with_what_it_booked() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let token = ApiTokenId(uuid::Uuid::from_u128(7));
+    let answer = StoredAnswer { status: 201, body: b"{}".to_vec() };
+    let kept = answer.clone();
+    ledger.write_wait(move |txn| txn.answer_store(token, "key", &[1; 32], &kept, &now(1_000))).unwrap();
+    let ask = |body: u8| ledger.read(|reads| reads.answer_fetch(token, "key", &[body; 32])).unwrap();
+    assert_eq!(ask(1), Stored::Answered(answer));
+    assert_eq!(ask(2), Stored::OtherBody);
+    let other = ledger.read(|reads| reads.answer_fetch(ApiTokenId(uuid::Uuid::nil()), "key", &[1; 32])).unwrap();
+    assert_eq!(other, Stored::New, "keys count for each token alone");
+}
+
+#[test]
+fn a_proof_is_used_once_also_across_a_restart() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let used = |ledger: &Ledger| ledger.write_wait(|txn| txn.proof_use(&[9; 32], &now(1_000))).unwrap();
+    assert!(!used(&ledger));
+    assert!(used(&ledger));
+    drop(ledger);
+    assert!(used(&scratch.open()));
+}
+
+#[test]
+fn foreign_newer_and_changed_files_are_refused_and_left_alone() {
+    let refused = |prepare: fn(&Path)| {
+        let scratch = Scratch::new();
+        prepare(&scratch.path());
+        let before = std::fs::read(scratch.path()).unwrap();
+        let error = Ledger::open(&scratch.path(), 0).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(std::fs::read(scratch.path()).unwrap(), before, "{error}");
+        error
+    };
+    let foreign = refused(|path| {
+        Connection::open(path).unwrap().execute_batch("CREATE TABLE other (x); PRAGMA journal_mode = WAL;").unwrap();
+    });
+    assert!(foreign.contains("no stampd ledger"), "{foreign}");
+    let newer = refused(|path| {
+        drop(Ledger::open(path, 0).unwrap());
+        Connection::open(path).unwrap().execute_batch("PRAGMA user_version = 99;").unwrap();
+    });
+    assert!(newer.contains("schema 99") && newer.contains("install the newer stampd"), "{newer}");
+    let text = refused(|path| std::fs::write(path, "this is no database, however long it is").unwrap());
+    assert!(text.contains("damaged") || text.contains("cannot open"), "{text}");
+}
+
+#[test]
+fn a_backup_is_a_whole_ledger() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    ledger.write_wait(|txn| append(txn, 1, 1_000)).unwrap();
+    let copy = scratch.0.join("copy.db");
+    ledger.backup(&copy).unwrap();
+    let report = ReadOnly::open(&copy).unwrap().with(|reads| reads.chain_check(0)).unwrap();
+    assert_eq!((report.events, report.faults.len()), (1, 0));
+}
