@@ -1,6 +1,7 @@
 //! What the integration tests share: private daemons, virtual chips, a scratch directory.
 
 pub mod counter;
+pub mod desk;
 pub mod http;
 pub mod pcscd;
 pub mod shop;
