@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod counter;
+pub mod desk;
 pub mod http;
 pub mod pcscd;
 pub mod shop;
