@@ -23,7 +23,11 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
     print_row("one bare SQLite commit, WAL, FULL (floor)", &floor, None);
     print_row("token to durable commit, cafe10", &product, Some(&floor));
     let ratio = |share: f64| product.ratio(&floor, |slice| slice.quantile(share));
-    Ok(vec![Verdict { what: "goal 1: tap to commit, p99 over a bare commit's", ratio: ratio(0.99), limit: Limit::AtMost(1.25) }])
+    Ok(vec![Verdict {
+        what: "goal 1: tap to commit, p99 over a bare commit's",
+        ratio: ratio(0.99),
+        limit: Limit::AtMost(1.25),
+    }])
 }
 
 /// Durable postings per second with 1, 8 and 64 callers that wait for their commit.

@@ -54,7 +54,11 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
     };
     Ok(vec![
         Verdict { what: "goal 2: whole tap, p50 over a bare APDU loop's", ratio: ratio(0)?, limit: Limit::AtMost(1.2) },
-        Verdict { what: "goal 2, up to the token: p50 over a bare APDU loop's", ratio: ratio(1)?, limit: Limit::AtMost(1.2) },
+        Verdict {
+            what: "goal 2, up to the token: p50 over a bare APDU loop's",
+            ratio: ratio(1)?,
+            limit: Limit::AtMost(1.2),
+        },
     ])
 }
 
@@ -142,11 +146,8 @@ impl Radio {
     /// Some taps by the product: monitor, worker, machines, till, ledger.
     fn tap_in_turn(&mut self) -> anyhow::Result<Vec<Tap>> {
         let (sender, taps) = channel();
-        let desk = Arc::new(Desk {
-            till: self.shop.till.clone(),
-            clock: self.shop.clock.clone(),
-            taps: Mutex::new(sender),
-        });
+        let desk =
+            Arc::new(Desk { till: self.shop.till.clone(), clock: self.shop.clock.clone(), taps: Mutex::new(sender) });
         let config = ReadersConfig::new(self.shop.till_id());
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
         let keys = self.shop.till.keys().clone();
@@ -156,7 +157,11 @@ impl Radio {
         found
     }
 
-    fn tap_once(&mut self, readers: &Readers, taps: &Receiver<anyhow::Result<(ReaderTap, i64)>>) -> anyhow::Result<Tap> {
+    fn tap_once(
+        &mut self,
+        readers: &Readers,
+        taps: &Receiver<anyhow::Result<(ReaderTap, i64)>>,
+    ) -> anyhow::Result<Tap> {
         let presence = self.present()?;
         let (tap, committed_ns) = taps.recv_timeout(DEADLINE)??;
         let seen = presence.lift().seen;
@@ -246,7 +251,8 @@ impl Desk {
                 token_ns: timing.chip_seen_ns + i64::from(timing.chip_to_token_us) * 1_000,
             }),
         };
-        let tapped = self.till.ledger().write_wait(move |txn| till.present_in_txn(txn, &now, shown)).map_err(refused)?;
+        let tapped =
+            self.till.ledger().write_wait(move |txn| till.present_in_txn(txn, &now, shown)).map_err(refused)?;
         let committed_ns = self.clock.boot_ns();
         awarded(&tapped)?;
         Ok((tap, committed_ns))

@@ -48,7 +48,11 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
     let commits = own_p99 / bare.median(|slice| slice.quantile(0.5));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(vec![
-        Verdict { what: "goal 4: durable entries/s over empty requests/s, 64 conn.", ratio: rate, limit: Limit::AtLeast(0.5) },
+        Verdict {
+            what: "goal 4: durable entries/s over empty requests/s, 64 conn.",
+            ratio: rate,
+            limit: Limit::AtLeast(0.5),
+        },
         Verdict { what: "goal 4: p99 of an entry, in commits' time", ratio: commits, limit: Limit::AtMost(10.0) },
     ])
 }
@@ -151,7 +155,9 @@ async fn answer_read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Re
         let length = text
             .lines()
             .filter_map(|line| line.split_once(':'))
-            .find_map(|(name, value)| name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>()))
+            .find_map(|(name, value)| {
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+            })
             .context("an answer without Content-Length")??;
         if answer.len() >= head + 4 + length {
             return Ok(text.get(9..12).context("no status")?.parse()?);

@@ -5,3 +5,4 @@ mod reader;
 mod support;
 mod systemd;
 mod transcripts;
+mod wallets;
