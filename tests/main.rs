@@ -11,3 +11,4 @@ mod reader;
 mod support;
 mod systemd;
 mod transcripts;
+mod wallets;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-use crate::base::config::Config;
+use crate::base::config::{Config, Google};
 use crate::pure::tap::apple_vas::{PassType, VasKey, VasKeys};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::lc1::TokenKeys;
+use crate::pure::tap::p256::KeyPair;
+use crate::pure::tap::smart_tap::Collector;
 
 /// All keys with which taps and scans are checked.
 pub fn keyring(config: &Config) -> Result<Keyring> {
@@ -37,7 +39,21 @@ pub fn keyring(config: &Config) -> Result<Keyring> {
         };
         tokens.insert(key.kid, bytes);
     }
-    Ok(Keyring { pass_types, vas: VasKeys::new(vas), tokens: TokenKeys::new(tokens) })
+    let collector = config.google.as_ref().map(collector).transpose()?.flatten();
+    Ok(Keyring { pass_types, vas: VasKeys::new(vas), collector, tokens: TokenKeys::new(tokens) })
+}
+
+/// The shop as Google's wallet knows it; `None` where it takes no Smart Tap.
+fn collector(google: &Google) -> Result<Option<Collector>> {
+    let Some(id) = google.collector_id else { return Ok(None) };
+    let mut keys = Vec::new();
+    for key in &google.smart_tap_keys {
+        let bytes = key.key.read()?;
+        let pair = KeyPair::from_bytes(bytes.expose())
+            .with_context(|| format!("[google] smart_tap_keys: the key of version {} is not usable", key.version))?;
+        keys.push((key.version, pair));
+    }
+    Ok((!keys.is_empty()).then(|| Collector::new(id, keys)))
 }
 
 /// 32 bytes from 64 hexadecimal digits, white space around them left out.

@@ -4,7 +4,7 @@
 
 use super::apple_vas::{self, PassType, VasKeys, VasMessage};
 use super::lc1::TokenKeys;
-use super::smart_tap::{self, PassValue};
+use super::smart_tap::{self, Collector, PassValue};
 use super::{Opened, Sealed, TokenProblem, barcode};
 use crate::pure::domain::{Claim, Freshness, Grade, Medium, Token};
 
@@ -15,6 +15,8 @@ pub struct Keyring {
     pub pass_types: Vec<PassType>,
     /// The keys of their passes.
     pub vas: VasKeys,
+    /// The shop as Google's wallet knows it; without it no phone is asked for Smart Tap.
+    pub collector: Option<Collector>,
     /// The keys of LC1 texts.
     pub tokens: TokenKeys,
 }
@@ -74,7 +76,8 @@ mod tests {
 
     fn keyring() -> Keyring {
         let (pass_type, key) = vector_a();
-        Keyring { pass_types: vec![pass_type], vas: VasKeys::new([key]), tokens: TokenKeys::new([(1, [3; 32])].into()) }
+        let tokens = TokenKeys::new([(1, [3; 32])].into());
+        Keyring { pass_types: vec![pass_type], vas: VasKeys::new([key]), tokens, ..Keyring::default() }
     }
 
     #[test]

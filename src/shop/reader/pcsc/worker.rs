@@ -165,7 +165,7 @@ impl Worker {
             tracing::info!(reader = &*self.reader, ?note, "chip answered out of the ordinary");
         }
         let now_ns = self.shared.clock.boot_ns();
-        match attending.end(attempt.end, stuck, now_ns, &self.shared.limits) {
+        match attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
             Report::Nothing => {}
             Report::Problem(problem) => self.report(Err(problem), attempt.timing),
             Report::Proofs(sealed) => {
