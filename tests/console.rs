@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use stampd::base::clock::{Clock, Trust};
 use stampd::base::config::Config;
 use stampd::faces::console;
-use stampd::faces::lan::{Lan, LanSettings};
+use stampd::faces::door::{Lan, LanSettings};
 use stampd::pure::wire::lan::ReaderList;
 use stampd::tools::demo;
 use tower::ServiceExt;
