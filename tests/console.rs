@@ -366,6 +366,10 @@ fn the_counter_shows_each_tap_as_it_happens() {
     let refused = shop.scan("not a code of ours");
     browser.wait("return document.getElementById('band').dataset.outcome", &json!("refused"));
     assert_ne!(browser.run(&text_of("remedy")), json!(""));
+    browser.click("#lamp-readers");
+    browser.press_escape();
+    browser.wait("return document.querySelector(':popover-open') === null", &json!(true));
+    assert_eq!(browser.run("return document.getElementById('idle').hidden"), json!(true), "one key closes one thing");
     let next = shop.scan(shop.barcode("spend10"));
     browser.wait(&text_of("verdict"), &next["text"]);
     let held = browser.run(&text_of("held-text"));

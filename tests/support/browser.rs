@@ -90,6 +90,13 @@ impl Browser {
         self.post(&format!("/element/{}/click", self.element(css)), &json!({}));
     }
 
+    /// Presses Escape, wherever the cursor is.
+    pub fn press_escape(&self) {
+        let key = |kind: &str| json!({"type": kind, "value": "\u{e00c}"});
+        let keys = json!({"type": "key", "id": "keyboard", "actions": [key("keyDown"), key("keyUp")]});
+        self.post("/actions", &json!({ "actions": [keys] }));
+    }
+
     /// What a script in the page returns.
     pub fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": []}))

@@ -132,7 +132,7 @@ label-away = getrennt, neuer Versuch läuft
 label-sound = Ton
 label-till = Kasse
 label-all-tills = Alle Kassen
-label-no-script = Diese Seite braucht JavaScript; bitte im Browser einschalten.
+label-no-script = Ohne JavaScript geht es nicht; bitte einschalten.
 
 login-locked = Zu viele falsche PINs. Wieder in { $wait }.
 

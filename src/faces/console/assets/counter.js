@@ -56,7 +56,7 @@ function drawCard(card, fresh) {
 }
 
 function show(tap) {
-  if (shown && lasting(shown)) hold(shown);
+  if (shown && lasting(shown) && !(tap.card && shown.card?.serial === tap.card.serial)) hold(shown);
   shown = tap;
   clearTimeout(clearing);
   at('idle').hidden = true;
@@ -115,6 +115,7 @@ function take(id, tap, age_ms) {
 }
 
 function lamp(id, outcome, word, lines) {
+  page[id] = outcome;
   at(`lamp-${id}`).dataset.outcome = outcome;
   at(`lamp-${id}`).querySelector('.sign').textContent = signs[outcome];
   at(`lamp-${id}`).querySelector('.spoken').textContent = `: ${word}`;
@@ -150,8 +151,7 @@ function listen() {
   on('hello', event => {
     ahead_ms = Date.parse(JSON.parse(event.data).now) - Date.now();
     lamp('stream', 'awarded', page.live, [page.live]);
-    recent();
-    readers();
+    recent().then(readers);
   });
   const age_ms = tap => Date.now() + ahead_ms - Date.parse(tap.at);
   const tapped = ({data, lastEventId}, tap = JSON.parse(data)) => take(Number(lastEventId), tap, age_ms(tap));
@@ -194,6 +194,6 @@ louder(loud);
 at('sound').onclick = () => { louder(!loud); sound('presented'); };
 at('shown').onclick = clear;
 at('held-done').onclick = () => { at('held').hidden = true; };
-onkeydown = ({key}) => { if (key === 'Escape') shown ? clear() : at('held-done').click(); };
+onkeydown = ({key}) => { if (key === 'Escape' && !document.querySelector(':popover-open')) shown ? clear() : at('held-done').click(); };
 setInterval(() => { if (!document.hidden) readers(); }, 30000);
 listen();
