@@ -6,4 +6,5 @@ mod api_events;
 mod reader;
 mod support;
 mod systemd;
+mod tap_path;
 mod transcripts;
