@@ -3,6 +3,7 @@
 mod api_cases;
 mod api_contract;
 mod api_events;
+mod crash;
 mod reader;
 mod support;
 mod systemd;
