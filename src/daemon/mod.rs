@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
@@ -57,6 +57,24 @@ pub struct Daemon {
     doors: Doors,
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
+    signals: Signals,
+}
+
+/// What the system tells the daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+        })
+    }
 }
 
 /// The use cases over the ledger that `config` names, without doors or readers: what the command line works on when no
@@ -141,6 +159,8 @@ impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
         let Opened { till, clock, config, desk, readers, tls } = opened;
+        // Before the doors: whoever saw one open may send a signal, and without these it would kill.
+        let signals = Signals::listen()?;
         let lan_settings = LanSettings {
             shop_id: config.shop.id.clone(),
             shop_name: config.shop.name.clone(),
@@ -158,24 +178,21 @@ impl Daemon {
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk })
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
                 () = &mut stop => break,
-                _ = hangup.recv() => self.reload().await,
+                _ = self.signals.hangup.recv() => self.reload().await,
             }
         }
         tracing::info!("daemon.stopping: finishing what is under way");

@@ -251,6 +251,11 @@ impl Shop {
     /// Kills the daemon without a word, as a power cut would.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
+        self.killed();
+    }
+
+    /// Waits for the end of a daemon to which SIGKILL was sent.
+    pub fn killed(&mut self) {
         assert_eq!(self.wait().signal(), Some(9), "it had ended before:\n{}", self.log());
     }
 

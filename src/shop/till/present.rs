@@ -233,7 +233,7 @@ impl Till {
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
         let within =
             past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Some(mut view) = from_json::<TapView>(&past.answer) else { return Ok(None) };
+        let Some(first) = from_json::<TapView>(&past.answer) else { return Ok(None) };
         if !within || card.row.deleted || card.row.blocked {
             return Ok(None);
         }
@@ -244,8 +244,11 @@ impl Till {
         let at = crate::pure::domain::Moment { ms: past.at_ms, zone: now.zone.clone() };
         let clock = at.zoned().strftime("%H:%M:%S").to_string();
         let text = text::outcome(self.settings().language, &text::Outcome::AlreadyCounted { at: &clock });
-        view.outcome = "already_counted".to_owned();
-        view.text = text;
+        // What was counted is the first answer's; where and by what the card is shown is this presentation's.
+        let begun = view_begin(shown, Some(token), past.visit, &at);
+        let TapView { till, reader, medium, grade, timing_ms, .. } = begun;
+        let outcome = "already_counted".to_owned();
+        let view = TapView { till, reader, medium, grade, timing_ms, outcome, text, ..first };
         self.tell(txn, now, shown, &view)?;
         Ok(Some(Tapped { view, card: Some(card.row.serial) }))
     }
