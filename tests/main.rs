@@ -2,6 +2,7 @@
 
 mod api_books;
 mod api_cases;
+mod api_moves;
 mod api_sales;
 mod reader;
 mod support;

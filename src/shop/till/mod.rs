@@ -6,10 +6,13 @@
 
 mod audit;
 mod command;
+mod moves;
 mod people;
 mod posting;
 mod present;
+mod report;
 mod sale;
+mod search;
 mod view;
 
 use std::collections::BTreeMap;
