@@ -4,6 +4,7 @@ mod api_books;
 mod api_cases;
 mod api_moves;
 mod api_sales;
+mod cli_books;
 mod reader;
 mod support;
 mod systemd;

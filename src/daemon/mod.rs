@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use backup::backup_verify;
 pub use keys::keyring;
@@ -59,6 +59,24 @@ pub struct Daemon {
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
     backups: Arc<backup::Backups>,
+    signals: Signals,
+}
+
+/// The signals that the daemon obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+        })
+    }
 }
 
 /// The use cases over the ledger that `config` names, without doors or readers: what the command line works on when no
@@ -143,6 +161,8 @@ impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
         let Opened { till, clock, config, desk, readers, tls } = opened;
+        // Before the first answer: whoever has it may ask the daemon to stop.
+        let signals = Signals::listen()?;
         let lan_settings = LanSettings {
             shop_id: config.shop.id.clone(),
             shop_name: config.shop.name.clone(),
@@ -161,14 +181,11 @@ impl Daemon {
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups })
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
@@ -176,10 +193,10 @@ impl Daemon {
         tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
                 () = &mut stop => break,
-                _ = hangup.recv() => self.reload().await,
+                _ = self.signals.hangup.recv() => self.reload().await,
             }
         }
         tracing::info!("daemon.stopping: finishing what is under way");

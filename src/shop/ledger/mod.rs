@@ -114,7 +114,8 @@ impl Ledger {
 
     /// Writes a copy of the whole ledger to `target`, while it is in use.
     pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
-        self.read(|reads| reads.copy_to(target))
+        // A connection of its own: SQLite copies no file from within a transaction, and the readers' pool reads in one.
+        ReadOnly::open(&self.inner.path)?.copy_to(target)
     }
 }
 

@@ -20,12 +20,6 @@ impl<'c> Reads<'c> {
     pub(super) fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, LedgerError> {
         Ok(self.connection.prepare_cached(statement)?)
     }
-
-    /// Writes a copy of what this snapshot shows to `target`, which must not exist.
-    pub(super) fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()])?;
-        Ok(())
-    }
 }
 
 impl<'c> Txn<'c> {
@@ -58,7 +52,12 @@ impl ReadOnly {
 
     /// Writes a copy of the ledger to `target`, which must not exist.
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        Reads { connection: &self.connection }.copy_to(target)
+        // SQLite counts the new file as a write; the ledger itself is open for reading only.
+        self.connection.execute_batch("PRAGMA query_only = OFF")?;
+        let copied = self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()]);
+        self.connection.execute_batch("PRAGMA query_only = ON")?;
+        copied?;
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod moves;
 mod people;
 mod posting;
 mod present;
+mod rehearse;
 mod report;
 mod sale;
 mod search;
@@ -31,6 +32,7 @@ pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
+pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
 
 /// The programmes that run here, each with all its versions.
