@@ -5,6 +5,7 @@
 //! till, doors, readers; only then is the start reported. SIGTERM and SIGINT let requests finish and stop within five
 //! seconds; SIGHUP reads the programmes again.
 
+mod backup;
 mod desk;
 mod keys;
 mod programmes;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+pub use backup::backup_verify;
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
 pub use tls::{LanCertificate, lan_certificate};
@@ -57,10 +59,11 @@ pub struct Daemon {
     doors: Doors,
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
+    backups: Arc<backup::Backups>,
     signals: Signals,
 }
 
-/// What the system tells the daemon.
+/// The signals that the daemon obeys.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -168,17 +171,18 @@ impl Daemon {
             names: config.api.names.clone(),
             certificate_sha256: tls.as_ref().map(|tls| tls.sha256.clone()),
         };
-        let (reader_desk, clock_seen) = (desk.clone(), clock.clone());
+        let backups = Arc::new(backup::Backups::new(till.ledger().clone(), clock.clone(), config.backup.clone()));
+        let (reader_desk, clock_seen, backups_seen) = (desk.clone(), clock.clone(), backups.clone());
         let lan = Lan::new(
             till.clone(),
             clock.clone(),
             lan_settings,
             Arc::new(move || reader_desk.reader_list()),
-            Arc::new(move || vec![clock_part(&clock_seen)]),
+            Arc::new(move || vec![clock_part(&clock_seen), backups_seen.part()]),
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, signals })
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
@@ -186,6 +190,7 @@ impl Daemon {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
+        let backups = self.backups.start();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -201,6 +206,7 @@ impl Daemon {
             watchdog.abort();
         }
         jobs.abort();
+        backups.abort();
         self.lan.stopping.cancel();
         if let Some(readers) = self.readers.take() {
             // Its threads end by themselves; a hung reader must not hold up the stop.

@@ -117,7 +117,7 @@ pub async fn card_change(
 }
 
 /// The revision in `If-Match`; 428 without one.
-fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
+pub fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
     let missing = || {
         Fault::new(
             StatusCode::PRECONDITION_REQUIRED,

@@ -227,6 +227,12 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
     }
 
+    /// The oldest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
+    pub fn oldest_ms(&self) -> Result<Option<i64>, LedgerError> {
+        let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position LIMIT 1")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
+    }
+
     /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
     pub fn newest_ms(&self) -> Result<Option<i64>, LedgerError> {
         let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position DESC LIMIT 1")?;

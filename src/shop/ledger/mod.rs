@@ -16,6 +16,7 @@ mod people;
 mod programmes;
 mod read;
 mod requests;
+mod restore;
 mod sales;
 #[cfg(test)]
 mod tests;
@@ -32,10 +33,11 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
-pub use people::{Person, PersonRow, StaffRow, TokenRow};
+pub use people::{Person, PersonOrder, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use restore::restore;
 pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
@@ -114,7 +116,8 @@ impl Ledger {
 
     /// Writes a copy of the whole ledger to `target`, while it is in use.
     pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
-        ReadOnly::open(self.path())?.copy_to(target)
+        // A connection of its own: SQLite copies no file from within a transaction, and the readers' pool reads in one.
+        ReadOnly::open(&self.inner.path)?.copy_to(target)
     }
 }
 

@@ -52,9 +52,11 @@ impl ReadOnly {
 
     /// Writes a copy of the ledger to `target`, which must not exist.
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        // The file itself is open read-only; this lets SQLite write the copy.
+        // SQLite counts the new file as a write; the ledger itself is open for reading only.
         self.connection.execute_batch("PRAGMA query_only = OFF")?;
-        self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()])?;
+        let copied = self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()]);
+        self.connection.execute_batch("PRAGMA query_only = ON")?;
+        copied?;
         Ok(())
     }
 }

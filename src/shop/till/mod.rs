@@ -6,10 +6,14 @@
 
 mod audit;
 mod command;
+mod moves;
 mod people;
 mod posting;
 mod present;
+mod rehearse;
+mod report;
 mod sale;
+mod search;
 mod view;
 
 use std::collections::BTreeMap;
@@ -28,6 +32,7 @@ pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
+pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
 
 /// The programmes that run here, each with all its versions.

@@ -274,7 +274,7 @@ impl Till {
 }
 
 /// Personal data as one text, for the salted hash.
-fn person_text(person: &Person) -> String {
+pub(super) fn person_text(person: &Person) -> String {
     let given = [
         ("first_name", person.first_name.as_deref()),
         ("last_name", person.last_name.as_deref()),
