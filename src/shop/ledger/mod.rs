@@ -49,8 +49,9 @@ pub struct Ledger {
 
 struct Inner {
     path: PathBuf,
-    writer: writer::WriterHandle,
     readers: read::ReaderPool,
+    /// After the readers: the last connection that closes copies the write-ahead log into the file, and a reader cannot.
+    writer: writer::WriterHandle,
     live: broadcast::Sender<LiveRow>,
     _lock: File,
 }
