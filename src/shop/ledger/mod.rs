@@ -142,6 +142,8 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|error| LedgerError::open(path, error))?;
+    // Before the first pragma that writes: the journal's mode stands in the file.
+    migrate::ours(&connection, path)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
