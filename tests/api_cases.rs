@@ -117,7 +117,8 @@ impl Card<'_> {
         let standing = self.standing();
         let found: Vec<(&str, Option<i64>)> =
             figures.iter().map(|(letter, _)| (*letter, standing[field(letter)].as_i64())).collect();
-        let expected: Vec<(&str, Option<i64>)> = figures.iter().map(|(letter, value)| (*letter, Some(*value))).collect();
+        let expected: Vec<(&str, Option<i64>)> =
+            figures.iter().map(|(letter, value)| (*letter, Some(*value))).collect();
         assert_eq!(found, expected, "{standing:#}");
     }
 }
@@ -164,7 +165,10 @@ fn w01_first_tap(desk: &Desk) {
     let card = desk.new_card();
     card.has(&[("B", 0), ("E", 0), ("V", 0), ("RA", 0)]);
     let shown = card.show().expect(200);
-    assert_eq!((&shown["outcome"], &shown["medium"], &shown["grade"]), (&json!("awarded"), &json!("barcode"), &json!("C")));
+    assert_eq!(
+        (&shown["outcome"], &shown["medium"], &shown["grade"]),
+        (&json!("awarded"), &json!("barcode"), &json!("C"))
+    );
     assert_eq!(shown["card"]["balance"], 2, "{shown:#}");
     let kinds: Vec<&Value> = shown["entries"].as_array().expect("a list").iter().map(|entry| &entry["kind"]).collect();
     assert_eq!(kinds, ["stamps", "bonus"]);

@@ -45,7 +45,8 @@ fn the_token_is_judged_before_anything_else() {
         }
         // Every token is somebody, so its request is judged for what it asks.
         for by in [By::Till, By::Manager, By::Admin] {
-            let status = if path == "/v1/events" { 200 } else { half(method, &path).token(&shop.token(by)).send().status };
+            let status =
+                if path == "/v1/events" { 200 } else { half(method, &path).token(&shop.token(by)).send().status };
             let refused = path == "/v1/tokens" && by != By::Admin;
             assert!(status != 401 && (status == 403) == refused, "{method} {path} by {by:?}: {status}");
         }
@@ -70,7 +71,10 @@ fn a_role_or_till_that_may_not_is_told_so() {
     assert_eq!(by_till("POST", "/v1/scans", json!({ "till": "till-9", "text": card })).pointers(), ["/till"]);
     // Credentials' texts are for managers: whoever has one can show the card.
     let media = shop.ask(By::Till, "GET", &format!("{card_path}/credentials")).send().expect(200);
-    assert!(media["credentials"].as_array().expect("a list").iter().all(|medium| medium.get("text").is_none()), "{media}");
+    assert!(
+        media["credentials"].as_array().expect("a list").iter().all(|medium| medium.get("text").is_none()),
+        "{media}"
+    );
     // The same key by another token is another request.
     let post = |by| shop.ask(by, "POST", &entries).key("shared").json(&json!({ "kind": "adjust", "value": 1 })).send();
     let (manager, admin) = (post(By::Manager), post(By::Admin));
@@ -89,7 +93,8 @@ fn a_request_that_is_none_is_told_why_and_not_kept() {
     let json = "application/json";
     let raw = |head: &str| {
         let token = shop.token(By::Manager);
-        let text = format!("POST /v1/customers HTTP/1.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{head}");
+        let text =
+            format!("POST /v1/customers HTTP/1.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{head}");
         send_raw(shop.address, text.as_bytes()).expect("an answer")
     };
     let host = format!("Host: {}\r\nContent-Type: {json}\r\nIdempotency-Key: kept\r\n", shop.address);
@@ -151,7 +156,11 @@ fn a_wrong_field_is_pointed_at() {
         (&stamps, json!({ "kind": "stamps", "count": 1, "value": 1 }), &["/value"]),
         (&stamps, json!({ "kind": "stamps", "amount_minor": 1 }), &["/amount_minor", "/count"]),
         (&stamps, json!({ "kind": "stamps", "count": 1, "visit": "x" }), &["/visit"]),
-        (&stamps, json!({ "kind": "stamps", "count": 1, "visit": "01890000-0000-7000-8000-000000000000" }), &["/visit"]),
+        (
+            &stamps,
+            json!({ "kind": "stamps", "count": 1, "visit": "01890000-0000-7000-8000-000000000000" }),
+            &["/visit"],
+        ),
         (&stamps, json!({ "kind": "stamps", "count": 1, "staff": "Kim" }), &["/staff"]),
         (&stamps, json!({ "kind": "stamps", "count": 1, "comment": "c".repeat(2_001) }), &["/comment"]),
         (&stamps, json!({ "kind": "stamps", "count": 1, "approved_by": {} }), &["/approved_by/staff"]),
@@ -174,15 +183,27 @@ fn a_wrong_field_is_pointed_at() {
         ("/v1/customers", json!({ "firstname": "Ann" }), &["/firstname"]),
         ("/v1/customers", json!({ "first_name": ["Ann"] }), &["/first_name"]),
         ("/v1/customers", json!({ "first_name": "A\u{7}" }), &["/first_name"]),
-        ("/v1/customers", json!({ "email": "ann", "phone": "0151 1", "birth_date": "2999-01-01" }), &["/birth_date", "/email", "/phone"]),
+        (
+            "/v1/customers",
+            json!({ "email": "ann", "phone": "0151 1", "birth_date": "2999-01-01" }),
+            &["/birth_date", "/email", "/phone"],
+        ),
         ("/v1/customers", json!({ "birth_date": "1990-02-30" }), &["/birth_date"]),
         ("/v1/customers", json!({ "referred_by": "http://x/r/NONE" }), &["/referred_by"]),
         ("/v1/customers", json!({ "consents": { "mail": "yes" } }), &["/consents/mail"]),
         ("/v1/customers", json!({ "custom": { "a/b": "v".repeat(1_001) } }), &["/custom/a~1b"]),
         ("/v1/cards", json!({}), &["/customer_id"]),
         ("/v1/cards", json!({ "customer_id": "x", "programme": "cafe10" }), &["/customer_id"]),
-        ("/v1/cards", json!({ "customer_id": "01890000-0000-7000-8000-000000000000", "programme": "tea" }), &["/programme"]),
-        ("/v1/cards", json!({ "customer_id": "01890000-0000-7000-8000-000000000000", "programme": "cafe10" }), &["/customer_id"]),
+        (
+            "/v1/cards",
+            json!({ "customer_id": "01890000-0000-7000-8000-000000000000", "programme": "tea" }),
+            &["/programme"],
+        ),
+        (
+            "/v1/cards",
+            json!({ "customer_id": "01890000-0000-7000-8000-000000000000", "programme": "cafe10" }),
+            &["/customer_id"],
+        ),
         ("/v1/scans", json!({ "text": "x" }), &["/till"]),
         ("/v1/scans", json!({ "till": "till-1" }), &["/text"]),
         ("/v1/scans", json!({ "till": "till-1", "text": "" }), &["/text"]),
@@ -200,7 +221,13 @@ fn a_wrong_field_is_pointed_at() {
         found.sort();
         assert_eq!(found, *pointers, "{path} {body}");
     }
-    for (query, pointer) in [("limit=0", "/limit"), ("limit=201", "/limit"), ("limit=x", "/limit"), ("cursor=x", "/cursor"), ("page=2", "/page")] {
+    for (query, pointer) in [
+        ("limit=0", "/limit"),
+        ("limit=201", "/limit"),
+        ("limit=x", "/limit"),
+        ("cursor=x", "/cursor"),
+        ("page=2", "/page"),
+    ] {
         let path = stamps.replace("/entries", "/history");
         assert_eq!(shop.get(&format!("{path}?{query}")).pointers(), [pointer], "{query}");
     }
@@ -242,7 +269,10 @@ fn a_serial_is_read_in_any_grouping_and_case() {
     }
     // A till's keyboard scanner sends the number itself: it looks a card up and proves little.
     let shown = shop.scan(&format!("{} {} {}", &lower[..4], &lower[4..8], &lower[8..])).send().expect(200);
-    assert_eq!((&shown["medium"], &shown["grade"], &shown["card"]["serial"]), (&json!("number"), &json!("D"), &json!(serial)));
+    assert_eq!(
+        (&shown["medium"], &shown["grade"], &shown["card"]["serial"]),
+        (&json!("number"), &json!("D"), &json!(serial))
+    );
     shop.scan("000000000000").send().problem(409, "unknown_token");
     shop.scan("hello").send().problem(409, "unknown_token");
 }
@@ -344,7 +374,8 @@ fn a_change_needs_the_revision_that_was_read() {
     change(json!({ "blocked": false })).header("If-Match", &etag).send().problem(412, "revision_conflict");
     let barcode = shop.card("cafe10", 0)["barcode"].as_str().expect("a barcode").to_owned();
     shop.scan(&barcode).send().problem(409, "card_blocked");
-    let done = change(json!({ "blocked": false, "expires_on": "2040-01-31" })).header("If-Match", &newer).send().expect(200);
+    let done =
+        change(json!({ "blocked": false, "expires_on": "2040-01-31" })).header("If-Match", &newer).send().expect(200);
     assert_eq!((&done["blocked"], &done["expires_at"]), (&json!(false), &json!("2040-01-31")));
     let newest = format!("\"{}\"", done["revision"]);
     let done = change(json!({ "expires_on": null })).header("If-Match", &newest).send().expect(200);
@@ -376,7 +407,10 @@ fn answers_carry_the_headers_that_tills_and_browsers_need() {
     let allowed = preflight("https://till.example");
     assert_eq!((allowed.status, allowed.header("Access-Control-Allow-Origin")), (204, Some("https://till.example")));
     let headers = allowed.header("Access-Control-Allow-Headers").unwrap_or_default();
-    assert!(["Authorization", "Idempotency-Key", "Last-Event-ID"].iter().all(|name| headers.contains(name)), "{allowed}");
+    assert!(
+        ["Authorization", "Idempotency-Key", "Last-Event-ID"].iter().all(|name| headers.contains(name)),
+        "{allowed}"
+    );
     for origin in ["https://till.example.org", "http://till.example", "https://TILL.example", "null"] {
         let refused = preflight(origin);
         assert_eq!(refused.header("Access-Control-Allow-Origin"), None, "{origin}: {refused}");
@@ -432,9 +466,19 @@ fn the_api_describes_itself() {
     }
     // The calls of this part of DESIGN.md section 5.
     let expected = [
-        "/v1/health", "/v1/events", "/v1/customers", "/v1/customers/{id}", "/v1/cards", "/v1/cards/{serial}",
-        "/v1/cards/{serial}/credentials", "/v1/cards/{serial}/history", "/v1/cards/{serial}/entries",
-        "/v1/entries/{id}/void", "/v1/scans", "/v1/readers", "/v1/openapi.json",
+        "/v1/health",
+        "/v1/events",
+        "/v1/customers",
+        "/v1/customers/{id}",
+        "/v1/cards",
+        "/v1/cards/{serial}",
+        "/v1/cards/{serial}/credentials",
+        "/v1/cards/{serial}/history",
+        "/v1/cards/{serial}/entries",
+        "/v1/entries/{id}/void",
+        "/v1/scans",
+        "/v1/readers",
+        "/v1/openapi.json",
     ];
     for path in expected {
         assert!(document["paths"].get(path).is_some(), "{path} is not described");

@@ -128,7 +128,11 @@ fn a_till_is_told_of_itself_and_of_what_concerns_all() {
     let made = shop.post("/v1/tokens", &request).token(&shop.token(By::Admin));
     let token = made.send().expect(201)["token"].as_str().expect("a token").to_owned();
     let again = made.send();
-    assert_eq!((again.header("Idempotency-Hit"), &again.expect(201)["token"]), (Some("true"), &Value::Null), "told once");
+    assert_eq!(
+        (again.header("Idempotency-Hit"), &again.expect(201)["token"]),
+        (Some("true"), &Value::Null),
+        "told once"
+    );
 
     let listen = |token: &str| {
         let mut stream = Ask::new(shop.address, "GET", "/v1/events").token(token).stream();
@@ -142,7 +146,10 @@ fn a_till_is_told_of_itself_and_of_what_concerns_all() {
     assert_eq!(names(&take(&mut all, 4)), ["card.updated", "tap.presented", "card.updated", "tap.presented"]);
     assert_eq!(names(&take(&mut first, 3)), ["card.updated", "tap.presented", "card.updated"]);
     let own = take(&mut second, 3);
-    assert_eq!((names(&own), &own[2].data["till"]), (vec!["card.updated", "card.updated", "tap.presented"], &json!("till-2")));
+    assert_eq!(
+        (names(&own), &own[2].data["till"]),
+        (vec!["card.updated", "card.updated", "tap.presented"], &json!("till-2"))
+    );
     // Also what it missed.
     drop(second);
     let mut second = Ask::new(shop.address, "GET", "/v1/events").token(&token);

@@ -37,7 +37,11 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Posts one after the other until `stop`, and sends what got no answer again. Returns what was acknowledged, and the
 /// request that still waits for its answer.
-fn till_posts(asks: impl Iterator<Item = Ask>, unanswered: Option<Ask>, stop: &AtomicBool) -> (Vec<Acknowledged>, Option<Ask>) {
+fn till_posts(
+    asks: impl Iterator<Item = Ask>,
+    unanswered: Option<Ask>,
+    stop: &AtomicBool,
+) -> (Vec<Acknowledged>, Option<Ask>) {
     let mut acknowledged = Vec::new();
     for ask in unanswered.into_iter().chain(asks) {
         if stop.load(Ordering::Relaxed) {

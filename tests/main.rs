@@ -3,6 +3,8 @@
 mod api_cases;
 mod api_contract;
 mod api_events;
+mod bad_start;
+mod cli;
 mod crash;
 mod reader;
 mod support;

@@ -40,7 +40,10 @@ impl Counter {
         let mut command = self.shop.command(&["phone"]);
         command.args(wallet).args(more).arg("--demo").arg(self.shop.dir.join("demo.json"));
         command.args(["--card", card["serial"].as_str().expect("a serial")]);
-        command.args(["--reader-port", &self.pcscd.port(slot).to_string()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(["--reader-port", &self.pcscd.port(slot).to_string()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -93,7 +96,8 @@ fn a_tap_becomes_a_stamp_an_event_and_a_line() {
     let counter = Counter::open();
     let shop = &counter.shop;
     let readers = shop.get("/v1/readers").expect(200);
-    let names: Vec<&Value> = readers["readers"].as_array().expect("a list").iter().map(|reader| &reader["name"]).collect();
+    let names: Vec<&Value> =
+        readers["readers"].as_array().expect("a list").iter().map(|reader| &reader["name"]).collect();
     assert_eq!(names, [&json!(counter.pcscd.reader(0)), &json!(counter.pcscd.reader(1))]);
     let card = shop.card("cafe10", 0);
     let mut events = shop.events();
@@ -103,14 +107,23 @@ fn a_tap_becomes_a_stamp_an_event_and_a_line() {
     let told = counter.told(0, &mut events);
     let tap = &told.data;
     assert_eq!(told.name, "tap.presented");
-    assert_eq!((&tap["outcome"], &tap["medium"], &tap["till"]), (&json!("awarded"), &json!("apple_vas"), &json!("till-1")));
-    assert_eq!((&tap["card"]["serial"], &tap["card"]["balance"], &tap["card"]["taps"]), (&card["serial"], &json!(2), &json!(1)));
+    assert_eq!(
+        (&tap["outcome"], &tap["medium"], &tap["till"]),
+        (&json!("awarded"), &json!("apple_vas"), &json!("till-1"))
+    );
+    assert_eq!(
+        (&tap["card"]["serial"], &tap["card"]["balance"], &tap["card"]["taps"]),
+        (&card["serial"], &json!(2), &json!(1))
+    );
     let timing = &tap["timing_ms"];
     assert!(timing["first_apdu"].as_f64() <= timing["token"].as_f64() && timing["first_apdu"].is_number(), "{tap}");
     let history = shop.get(&format!("/v1/cards/{}/history", serial(&card))).expect(200);
     let rows = history["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), 2);
-    assert!(rows.iter().all(|row| row["visit"] == tap["visit"] && row["reader"] == counter.pcscd.reader(0)), "{history}");
+    assert!(
+        rows.iter().all(|row| row["visit"] == tap["visit"] && row["reader"] == counter.pcscd.reader(0)),
+        "{history}"
+    );
 
     // Reader, medium, card, what was awarded, new balance, and the milliseconds to first command, token and commit.
     let line = format!(
@@ -125,7 +138,10 @@ fn a_tap_becomes_a_stamp_an_event_and_a_line() {
     let points = shop.card("points", 0);
     counter.tap(1, &points, &[]);
     let told = counter.told(1, &mut events).data;
-    assert_eq!((&told["outcome"], &told["entries"], &told["card"]["balance"]), (&json!("presented"), &json!([]), &json!(0)));
+    assert_eq!(
+        (&told["outcome"], &told["entries"], &told["card"]["balance"]),
+        (&json!("presented"), &json!([]), &json!(0))
+    );
     shop.verify();
 }
 
