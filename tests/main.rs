@@ -6,6 +6,8 @@ mod api_contract;
 mod api_events;
 mod api_moves;
 mod api_sales;
+mod bad_start;
+mod cli;
 mod cli_books;
 mod console;
 mod crash;

@@ -53,8 +53,9 @@ pub struct Ledger {
 
 struct Inner {
     path: PathBuf,
-    writer: writer::WriterHandle,
     readers: read::ReaderPool,
+    /// After the readers: the last connection that closes copies the write-ahead log into the file, and a reader cannot.
+    writer: writer::WriterHandle,
     live: broadcast::Sender<LiveRow>,
     _lock: File,
 }
@@ -146,6 +147,8 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|error| LedgerError::open(path, error))?;
+    // Before the first pragma that writes: the journal's mode stands in the file.
+    migrate::ours(&connection, path)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
