@@ -110,7 +110,7 @@ impl Till {
             scans,
             installs: Installs::default(),
             utm: person.map_or(Json::Null, |row| object(&row.person.utm)),
-            groups: person.map_or_else(Vec::new, |row| groups_of(row)),
+            groups: person.map_or_else(Vec::new, groups_of),
             preferences: Preferences::default(),
             links: self.links(&row.link),
             revision: row.revision,
