@@ -6,6 +6,7 @@
 
 mod booking;
 mod cards;
+mod credentials;
 mod customers;
 mod device;
 mod entries;
@@ -53,7 +54,8 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(customers::customer_read))
         .routes(routes!(cards::card_issue))
         .routes(routes!(cards::card_read, cards::card_change))
-        .routes(routes!(cards::credentials))
+        .routes(routes!(credentials::credentials, credentials::credential_bind))
+        .routes(routes!(credentials::credential_unbind))
         .routes(routes!(cards::history))
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))

@@ -6,6 +6,7 @@
 
 mod audit;
 mod command;
+mod media;
 mod people;
 mod posting;
 mod present;
@@ -26,6 +27,7 @@ use crate::shop::ledger::{Ledger, LedgerError, StaffRow, TokenRow, Txn};
 
 pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
+pub use media::BINDING_S;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use sale::SaleCommand;
