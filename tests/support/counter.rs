@@ -146,6 +146,7 @@ pub fn keyring() -> Keyring {
         vas: VasKeys::new([vas_key()]),
         collector: Some(Collector::new(COLLECTOR, [(1, smart_tap_key())])),
         tokens: token_keys(),
+        ..Keyring::default()
     }
 }
 

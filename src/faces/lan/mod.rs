@@ -6,6 +6,7 @@
 
 mod booking;
 mod cards;
+mod credentials;
 mod customers;
 mod device;
 mod entries;
@@ -63,7 +64,8 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(moves::coupon_use))
         .routes(routes!(moves::coupon_void))
         .routes(routes!(moves::liability))
-        .routes(routes!(cards::credentials))
+        .routes(routes!(credentials::credentials, credentials::credential_bind))
+        .routes(routes!(credentials::credential_unbind))
         .routes(routes!(cards::history))
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))

@@ -25,6 +25,7 @@ outcome-to-go = { $amount }, noch { $to_next }
 outcome-ready = { $amount }. { $reward } bereit.
 outcome-ready-several = { $amount }. { $ready } × { $reward } bereit.
 outcome-reward-unnamed = Prämie
+outcome-bound = gehört jetzt zur Karte
 outcome-already-counted = schon gezählt { $at }
 
 # Ablehnungen (DESIGN.md, Abschnitt 7), mit Zahlen, wo es `-figure` gibt und die Ablehnung sie trägt.

@@ -11,6 +11,7 @@
 
 mod books;
 mod error;
+mod media;
 mod migrate;
 mod people;
 mod programmes;
@@ -33,6 +34,7 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
+pub use media::BindingRow;
 pub use people::{Person, PersonOrder, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};

@@ -6,6 +6,7 @@
 
 mod audit;
 mod command;
+mod media;
 mod moves;
 mod people;
 mod posting;
@@ -30,6 +31,7 @@ use crate::shop::ledger::{Ledger, LedgerError, StaffRow, TokenRow, Txn};
 
 pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
+pub use media::BINDING_S;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use rehearse::{Rehearsal, Side, rehearse};

@@ -220,7 +220,7 @@ impl Till {
     ) -> Result<CredentialId, TillError> {
         let id = CredentialId(self.random());
         let kid = self.keys().tokens.newest();
-        let row = CredentialRow { id: id.0.to_vec(), card, medium, kid, created_ms, revoked: false };
+        let row = CredentialRow { id: id.0.to_vec(), card, medium, kid, chip: None, created_ms, revoked: false };
         txn.credential_insert(&row)?;
         Ok(id)
     }

@@ -105,6 +105,8 @@ CREATE TABLE credential (
     card        INTEGER NOT NULL REFERENCES card (serial),
     medium      TEXT NOT NULL,
     kid         INTEGER,
+    -- The chip to which the text of a tag is bound: the keyed hash of its UID.
+    chip        BLOB,
     created_ms  INTEGER NOT NULL,
     revoked_ms  INTEGER
 ) STRICT, WITHOUT ROWID;
@@ -166,6 +168,20 @@ CREATE TABLE used_proof (
     used_ms  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX used_proof_age ON used_proof (used_ms);
+
+-- The highest counter that each chip (the keyed hash of its UID) showed: a proof with no higher one is old.
+CREATE TABLE chip_counter (
+    chip    BLOB PRIMARY KEY,
+    counter INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The card that waits at a till for the next medium shown there, by time since boot.
+CREATE TABLE binding (
+    till    TEXT PRIMARY KEY,
+    card    INTEGER NOT NULL REFERENCES card (serial),
+    boot_id BLOB NOT NULL,
+    boot_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- First answers of requests, by token and key.
 CREATE TABLE idempotency (

@@ -1,13 +1,14 @@
 //! The machines that a chip is asked by.
 
 use crate::base::clock::random_bytes;
-use crate::pure::apdu::atr::{ChipKind, classify};
+use crate::pure::apdu::atr::{ChipKind, StorageCard, classify};
 use crate::pure::domain::Medium;
 use crate::pure::tap::Machine;
 use crate::pure::tap::apple_vas::{AppleVas, PASS_TYPES_MAX};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::p256::KeyPair;
 use crate::pure::tap::smart_tap::{Fresh, SmartTap};
+use crate::pure::tap::tag::{Kind, Tag, Wanted};
 use crate::pure::tap::wallet::Wallet;
 
 /// What a reader without a section in the configuration asks of a chip, in this order (DESIGN.md section 2).
@@ -22,6 +23,7 @@ pub fn machines(keys: &Keyring, protocols: &[Medium], atr: &[u8]) -> Vec<Box<dyn
     if kind == ChipKind::IsoDep {
         machines.extend(wallet(keys, protocols));
     }
+    machines.extend(tag(keys, protocols, kind));
     machines
 }
 
@@ -32,6 +34,24 @@ fn wallet(keys: &Keyring, protocols: &[Medium]) -> Option<Box<dyn Machine>> {
     let collector = keys.collector.as_ref().filter(|_| protocols.contains(&Medium::SmartTap));
     let google = collector.map(|collector| SmartTap::new(collector, fresh()));
     (apple.is_some() || google.is_some()).then(|| Box::new(Wallet::new(apple, google)) as Box<dyn Machine>)
+}
+
+/// The machine of tags and bare chips, which the wallets go before (DESIGN.md section 2); `None` where the shop takes none
+/// of what such a chip gives.
+fn tag(keys: &Keyring, protocols: &[Medium], kind: ChipKind) -> Option<Box<dyn Machine>> {
+    let known = keys.uid.is_some();
+    let wanted = Wanted {
+        sun: known && keys.sun.is_some() && protocols.contains(&Medium::Ntag424),
+        ndef: known && protocols.contains(&Medium::Ndef),
+        uid: known && protocols.contains(&Medium::Uid),
+    };
+    let (kind, asked) = match kind {
+        ChipKind::None => return None,
+        ChipKind::IsoDep => (Kind::IsoDep, wanted.sun || wanted.ndef || wanted.uid),
+        ChipKind::Storage(StorageCard::Type2) => (Kind::Type2, wanted.ndef || wanted.uid),
+        ChipKind::Storage(_) => (Kind::Bare, wanted.uid),
+    };
+    asked.then(|| Box::new(Tag::new(kind, wanted)) as Box<dyn Machine>)
 }
 
 /// Session, nonce and key of one Smart Tap exchange, which no other one has.
