@@ -126,6 +126,8 @@ fn a_deleted_card_stays_so(desk: &Desk) {
 }
 
 fn customers_are_found_and_changed(desk: &Desk) {
+    // Nobody else joined at this moment.
+    desk.pass(60);
     let zoe =
         json!({ "first_name": "Zoe", "last_name": "Zander", "email": "zz@example.org", "phone": "+4915199988777" });
     let card = desk.card(zoe);
