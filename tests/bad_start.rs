@@ -59,8 +59,8 @@ fn a_configuration_with_a_mistake_is_told_by_line_and_remedy() {
 fn a_key_that_others_may_read_is_refused() {
     let mut shop = Shop::closed();
     let text = fs::read_to_string(shop.dir.join("stampd.toml")).expect("stampd.toml");
-    let named = text.split('"').filter(|part| part.contains("/keys/") && !part.ends_with(".p12"));
-    let key = PathBuf::from(named.last().expect("a key in the configuration"));
+    let mut named = text.split('"').filter(|part| part.contains("/keys/") && !part.ends_with(".p12"));
+    let key = PathBuf::from(named.next_back().expect("a key in the configuration"));
     for mode in [0o644, 0o640, 0o604] {
         fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("rights");
         fails(&mut shop, &[&format!("chmod 600 {}", key.display())]);
