@@ -4,5 +4,6 @@ mod api_cases;
 mod reader;
 mod support;
 mod systemd;
+mod tags;
 mod transcripts;
 mod wallets;
