@@ -15,6 +15,7 @@ mod doctor;
 mod reader;
 mod support;
 mod systemd;
+mod tags;
 mod tap_path;
 mod transcripts;
 mod wallets;

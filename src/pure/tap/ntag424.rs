@@ -116,7 +116,7 @@ impl Sun {
 
 /// Bytes of a run of hexadecimal digits in one case or both; `None` for any other run.
 fn bytes(run: &str) -> Option<Vec<u8>> {
-    if run.is_empty() || run.len() % 2 != 0 || !run.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if run.is_empty() || !run.len().is_multiple_of(2) || !run.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     (0..run.len() / 2).map(|index| u8::from_str_radix(&run[2 * index..2 * index + 2], 16).ok()).collect()
