@@ -52,6 +52,7 @@ pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Segment(id):
 
 /// Which customers, in which order.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Part of a name, an e-mail address or a phone number, or the serial of a card.

@@ -10,7 +10,7 @@ use super::booking::Booked;
 use super::cards::serial_of;
 use super::entries::actor_of;
 use super::extract::{Posted, Segment};
-use crate::faces::door::{Caller, Fault, Lan};
+use crate::faces::door::{Caller, Fault, Lan, ManagerCaller};
 use crate::pure::domain::{CouponId, CustomerId, Role};
 use crate::pure::program::CouponAct;
 use crate::pure::wire::lan::{
@@ -53,10 +53,10 @@ pub async fn transfer(
 )]
 pub async fn merge(
     State(lan): State<Lan>,
+    _manager: ManagerCaller,
     Segment(id): Segment,
     posted: Posted<MergeRequest>,
 ) -> Result<Response, Fault> {
-    posted.caller.require(Role::Manager)?;
     let Posted { caller, booking, body } = posted;
     let actor = actor_of(&lan, &caller, None, body.staff.as_deref(), None).await?;
     let stays: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
