@@ -262,7 +262,7 @@ mod tests {
         assert!(check(&fob(0), facts(Medium::Ntag424), false).is_ok(), "the first time");
 
         let claim = Claim::Tag { id: CredentialId([1; 12]), chip: [5; 32] };
-        let tag = Token { medium: Medium::Ndef, grade: Grade::B, freshness: None, claim, ..tap(0) };
+        let tag = Token { medium: Medium::Ndef, grade: Grade::B, freshness: None, claim };
         for (chip, fits) in [(Some([5; 32]), true), (Some([6; 32]), false), (None, false)] {
             let facts = CredentialFacts { chip, ..facts(Medium::Ndef) };
             assert_eq!(check(&tag, facts, false).is_ok(), fits);
