@@ -29,6 +29,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{broadcast, oneshot};
 
@@ -165,5 +166,12 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         .map_err(|error| LedgerError::open(path, error))?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|error| LedgerError::open(path, error))?;
     connection.set_prepared_statement_cache_capacity(96);
+    plans_stay(&connection).map_err(|error| LedgerError::open(path, error))?;
     Ok(connection)
+}
+
+/// Keeps a prepared statement's plan whatever is bound to it. Without this SQLite parses every statement with a bound LIMIT
+/// anew at each use, to look at the number.
+fn plans_stay(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }

@@ -124,5 +124,6 @@ fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    super::plans_stay(&connection)?;
     Ok(connection)
 }
