@@ -95,9 +95,8 @@ impl Reads<'_> {
 
     /// The oldest live event that is kept and the newest that there was; (0, 0) before the first.
     pub fn live_bounds(&self) -> Result<(i64, i64), LedgerError> {
-        let mut statement = self.prepare(
-            "SELECT coalesce((SELECT min(id) FROM live), 0), coalesce((SELECT max(id) FROM live), 0)",
-        )?;
+        let mut statement =
+            self.prepare("SELECT coalesce((SELECT min(id) FROM live), 0), coalesce((SELECT max(id) FROM live), 0)")?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 

@@ -229,12 +229,7 @@ impl Writer {
 
     /// A piece of work that is alone in its group, as a tap in a quiet shop is, needs no savepoint: what undoes it undoes
     /// the transaction.
-    fn run_alone(
-        &self,
-        work: &mut dyn Work,
-        tail: &mut Tail,
-        live: &mut Vec<LiveRow>,
-    ) -> Result<End, LedgerError> {
+    fn run_alone(&self, work: &mut dyn Work, tail: &mut Tail, live: &mut Vec<LiveRow>) -> Result<End, LedgerError> {
         let tail_before = tail.clone();
         let mut txn = Txn::new(&self.connection, tail, live);
         match work.run(&mut txn) {
