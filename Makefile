@@ -18,9 +18,9 @@ help:
 demo:
 	@scripts/setup.sh demo
 	$(step) 'build (the first one takes some minutes)'
-	@$(CARGO) build --locked --profile fast --bin stampd
+	@$(CARGO) build --locked --bin stampd
 	$(step) 'demo shop; Ctrl-C ends it'
-	@exec $(TARGET)/fast/stampd demo $(ARGS)
+	@exec $(TARGET)/debug/stampd demo $(ARGS)
 
 test:
 	@scripts/setup.sh test

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::mill::Mill;
 use crate::shop::{TestShop, awarded, refused};
-use crate::slices::{Contestant, Plan, Slice, alternate, print_row};
+use crate::slices::{Contestant, Plan, Slice, alternate, print_costs, print_row};
 use crate::{Limit, Options, Verdict};
 
 /// Goal 1.
@@ -22,6 +22,8 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
     let [floor, product] = alternate(options.plan(), [&mut floor, &mut product])?;
     print_row("one bare SQLite commit, WAL, FULL (floor)", &floor, None);
     print_row("token to durable commit, cafe10", &product, Some(&floor));
+    print_costs("one bare SQLite commit", &floor);
+    print_costs("token to durable commit", &product);
     let ratio = |share: f64| product.ratio(&floor, |slice| slice.quantile(share));
     Ok(vec![Verdict {
         what: "goal 1: tap to commit, p99 over a bare commit's",

@@ -163,7 +163,10 @@ impl Radio {
         taps: &Receiver<anyhow::Result<(ReaderTap, i64)>>,
     ) -> anyhow::Result<Tap> {
         let presence = self.present()?;
-        let (tap, committed_ns) = taps.recv_timeout(DEADLINE)??;
+        let (tap, committed_ns) = taps.recv_timeout(DEADLINE).map_err(|_| {
+            let (seen, statuses) = (presence.seen_from(0), readers.statuses());
+            anyhow!("no tap came of a phone that saw {seen:?}; readers {statuses:?}, service {:?}", readers.service())
+        })??;
         let seen = presence.lift().seen;
         let exchanges = seen.iter().filter_map(|seen| match &seen.sight {
             Sight::Exchange { command, .. } => Some((command.clone(), seen.boot_ns.unwrap_or(0))),
@@ -209,6 +212,8 @@ impl Radio {
         card.disconnect(Disposition::UnpowerCard).map_err(|(_, error)| error)?;
         let took = (self.shop.clock.boot_ns() - seen_ns).max(0) as u64;
         presence.lift();
+        // Whoever looks next must not find a chip that lies there already.
+        wait_for(context, &mut states, |state| state.event_state().contains(State::EMPTY))?;
         Ok(took)
     }
 }

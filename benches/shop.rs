@@ -96,7 +96,7 @@ impl TestShop {
 
     /// What a reader hands over after a tap of `card` at `now`: an Apple pass, its proof never used before.
     pub fn presentation(&self, card: &TestCard, now: &Now) -> Presentation {
-        let freshness = Freshness { stamp_unix_s: Some(now.wall_ms / 1_000), proof: random_bytes() };
+        let freshness = Freshness { stamp_unix_s: Some(now.wall_ms / 1_000), counter: None, proof: random_bytes() };
         let claim = Claim::Credential(card.nfc);
         let token = Token { medium: Medium::AppleVas, grade: Grade::A, claim, freshness: Some(freshness) };
         let till = self.config.tills[0].id.clone();

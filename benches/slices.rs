@@ -22,25 +22,53 @@ pub struct Slice {
     pub samples_ns: Vec<u64>,
     /// The length of the slice, nanoseconds.
     pub elapsed_ns: u64,
+    /// What this process spent in it.
+    pub spent: Spent,
+}
+
+/// What a process spends: the figures that a busy machine does not move.
+#[derive(Clone, Copy, Default)]
+pub struct Spent {
+    /// Processor time of all threads, nanoseconds.
+    cpu_ns: u64,
+    /// Bytes handed to write calls.
+    written: u64,
+}
+
+impl Spent {
+    /// So far, since the process began.
+    pub fn so_far() -> Self {
+        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+        let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or(0);
+        Self { cpu_ns: cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64, written }
+    }
+
+    /// Since `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self { cpu_ns: self.cpu_ns - earlier.cpu_ns, written: self.written - earlier.written }
+    }
 }
 
 impl Slice {
     /// Repeats `act` until `length` is over.
     pub fn of_repeated(length: Duration, mut act: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Self> {
-        let begun = Instant::now();
+        let (begun, spent) = (Instant::now(), Spent::so_far());
         let mut samples_ns = Vec::new();
         while begun.elapsed() < length {
             let one = Instant::now();
             act()?;
             samples_ns.push(one.elapsed().as_nanos() as u64);
         }
-        Ok(Self::new(samples_ns, begun.elapsed()))
+        let mut slice = Self::new(samples_ns, begun.elapsed());
+        slice.spent = Spent::so_far().since(spent);
+        Ok(slice)
     }
 
     /// A slice of so many samples in that time.
     pub fn new(mut samples_ns: Vec<u64>, elapsed: Duration) -> Self {
         samples_ns.sort_unstable();
-        Self { samples_ns, elapsed_ns: elapsed.as_nanos() as u64 }
+        Self { samples_ns, elapsed_ns: elapsed.as_nanos() as u64, spent: Spent::default() }
     }
 
     /// The sample below which `share` of them lie, nanoseconds.
@@ -75,7 +103,10 @@ impl Series {
     /// All samples of all slices as one.
     pub fn pooled(&self) -> Slice {
         let samples: Vec<u64> = self.slices.iter().flat_map(|slice| slice.samples_ns.iter().copied()).collect();
-        Slice::new(samples, Duration::from_nanos(self.slices.iter().map(|slice| slice.elapsed_ns).sum()))
+        let sum = |of: fn(&Slice) -> u64| self.slices.iter().map(of).sum();
+        let mut pooled = Slice::new(samples, Duration::from_nanos(sum(|slice| slice.elapsed_ns)));
+        pooled.spent = Spent { cpu_ns: sum(|slice| slice.spent.cpu_ns), written: sum(|slice| slice.spent.written) };
+        pooled
     }
 
     fn spread(&self) -> f64 {
@@ -125,6 +156,14 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 pub fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// What one act costs whatever the disk does: processor time, and bytes handed to write calls.
+pub fn print_costs(name: &str, series: &Series) {
+    let pooled = series.pooled();
+    let each = |total: u64| total as f64 / pooled.samples_ns.len().max(1) as f64;
+    let (cpu_us, kib) = (each(pooled.spent.cpu_ns) / 1e3, each(pooled.spent.written) / 1024.0);
+    println!("  {name:<46} {cpu_us:>8.1} us of processor time and {kib:.1} KiB written, each");
 }
 
 /// One row: name, median and 99th of the samples in milliseconds, acts per second, and the ratios to the floor.

@@ -1,150 +1,10 @@
 //! The worked cases W01 to W10 (domain/CASES.md) through the API of a running daemon, whose clock this test sets from
 //! outside.
 
-use std::cell::Cell;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::http::Answer;
-use crate::support::shop::{By, Shop};
-
-const DAY_S: i64 = 86_400;
-
-/// A shop in Berlin at a moment that only this test moves.
-struct Desk {
-    shop: Shop,
-    moment: Cell<Timestamp>,
-}
-
-/// A card of `cafe10` of a customer of its own.
-struct Card<'d> {
-    desk: &'d Desk,
-    serial: String,
-    barcode: String,
-}
-
-impl Desk {
-    fn open(moment: &str) -> Self {
-        let moment: Timestamp = moment.parse().expect("a moment");
-        let shop = Shop::made_at(&moment.strftime("%F %T").to_string());
-        Self { shop, moment: Cell::new(moment) }
-    }
-
-    fn at(&self, moment: &str) {
-        self.moment.set(moment.parse().expect("a moment"));
-        self.shop.clock_set(&self.moment.get().strftime("%F %T").to_string());
-    }
-
-    fn pass(&self, seconds: i64) {
-        let moment = self.moment.get() + SignedDuration::from_secs(seconds);
-        self.at(&moment.to_string());
-    }
-
-    /// Ten in Berlin on the next day.
-    fn next_morning(&self) {
-        let next = self.moment.get() + SignedDuration::from_hours(24);
-        self.at(&next.strftime("%FT09:00:00Z").to_string());
-    }
-
-    fn card(&self, customer: Value) -> Card<'_> {
-        let customer = self.shop.post("/v1/customers", &customer).send().expect(201);
-        let request = json!({ "customer_id": customer["id"], "programme": "cafe10" });
-        let card = self.shop.post("/v1/cards", &request).send().expect(201);
-        let serial = card["serial"].as_str().expect("a serial").to_owned();
-        let media = self.shop.get(&format!("/v1/cards/{serial}/credentials")).expect(200);
-        let mut media = media["credentials"].as_array().expect("a list").iter();
-        let barcode = media.find(|medium| medium["medium"] == "barcode").expect("a barcode");
-        let barcode = barcode["text"].as_str().expect("its text").to_owned();
-        Card { desk: self, serial, barcode }
-    }
-
-    fn new_card(&self) -> Card<'_> {
-        self.next_morning();
-        self.card(json!({}))
-    }
-}
-
-impl Card<'_> {
-    /// One visit on each of the coming days, with so many stamps each.
-    fn visits(&self, stamps: &[i64]) {
-        for count in stamps {
-            self.desk.pass(DAY_S);
-            self.earn(*count);
-        }
-    }
-
-    #[track_caller]
-    fn earn(&self, count: i64) -> Value {
-        self.post(json!({ "kind": "stamps", "count": count })).expect(201)
-    }
-
-    fn post(&self, body: Value) -> Answer {
-        self.desk.shop.post(&format!("/v1/cards/{}/entries", self.serial), &body).send()
-    }
-
-    fn redeem(&self) -> Answer {
-        self.post(json!({ "kind": "reward_remove", "count": 1, "amount_minor": 0, "why": "redeem" }))
-    }
-
-    /// The card is shown: its barcode is scanned at the till.
-    fn show(&self) -> Answer {
-        self.desk.shop.scan(&self.barcode).send()
-    }
-
-    fn standing(&self) -> Value {
-        self.desk.shop.standing(&self.serial)
-    }
-
-    fn history(&self) -> Vec<Value> {
-        let page = self.desk.shop.get(&format!("/v1/cards/{}/history", self.serial)).expect(200);
-        page["rows"].as_array().expect("rows").clone()
-    }
-
-    /// Changes the last valid day.
-    #[track_caller]
-    fn expires(&self, on: &str) {
-        let path = format!("/v1/cards/{}", self.serial);
-        let revision = self.standing()["revision"].to_string();
-        let ask = self.desk.shop.ask(By::Manager, "PATCH", &path).header("If-Match", &format!("\"{revision}\""));
-        let card = ask.json(&json!({ "expires_on": on })).send().expect(200);
-        assert_eq!(card["expires_at"], on);
-    }
-
-    /// The figures of CASES.md that a case names, each by its letter.
-    #[track_caller]
-    fn has(&self, figures: &[(&str, i64)]) {
-        let standing = self.standing();
-        let found: Vec<(&str, Option<i64>)> =
-            figures.iter().map(|(letter, _)| (*letter, standing[field(letter)].as_i64())).collect();
-        let expected: Vec<(&str, Option<i64>)> =
-            figures.iter().map(|(letter, value)| (*letter, Some(*value))).collect();
-        assert_eq!(found, expected, "{standing:#}");
-    }
-}
-
-fn field(letter: &str) -> &str {
-    match letter {
-        "B" => "balance",
-        "E" => "earned",
-        "V" => "visits",
-        "LTV" => "ltv_minor",
-        "RA" => "rewards_available",
-        "RE" => "rewards_earned",
-        "RR" => "rewards_redeemed",
-        other => other,
-    }
-}
-
-/// Kind, change and balance of history rows, newest first.
-fn told(rows: &[Value]) -> Vec<(&str, i64, i64)> {
-    rows.iter()
-        .map(|row| {
-            let number = |name: &str| row[name].as_i64().expect("a number");
-            (row["label"].as_str().expect("a label"), number("change"), number("balance"))
-        })
-        .collect()
-}
+use crate::support::desk::{DAY_S, Desk, told};
 
 #[test]
 fn the_worked_cases_hold_through_the_api() {
@@ -232,7 +92,7 @@ fn w05_daily_limit(desk: &Desk) {
     card.earn(1);
     card.has(&[("B", 6)]);
     // The day ends at midnight in Berlin, not in London.
-    let day = desk.moment.get().strftime("%F").to_string();
+    let day = desk.now().strftime("%F").to_string();
     desk.at(&format!("{day}T22:59:59Z"));
     assert_eq!(card.show().problem(409, "daily_limit")["allowed"], 0);
     assert_eq!(card.post(json!({ "kind": "stamps", "count": 5 })).problem(409, "daily_limit")["allowed"], 0);
@@ -279,7 +139,7 @@ fn w09_card_past_its_date(desk: &Desk) {
     card.visits(&[4, 4, 4, 1]);
     card.has(&[("B", 4), ("RA", 1)]);
     desk.pass(DAY_S);
-    let day = |days: i64| (desk.moment.get() + SignedDuration::from_hours(24 * days)).strftime("%F").to_string();
+    let day = |days: i64| (desk.now() + SignedDuration::from_hours(24 * days)).strftime("%F").to_string();
     card.expires(&day(-1));
     card.show().problem(409, "card_expired");
     card.has(&[("B", 4), ("RA", 1)]);
@@ -297,7 +157,7 @@ fn w09_card_past_its_date(desk: &Desk) {
 }
 
 fn w10_lapsed_reward(desk: &Desk) {
-    assert!(desk.moment.get() < "2026-02-25T00:00:00Z".parse().expect("a moment"), "the cases before take too long");
+    assert!(desk.now() < "2026-02-25T00:00:00Z".parse().expect("a moment"), "the cases before take too long");
     let card = desk.new_card();
     desk.at("2026-02-26T09:00:00Z");
     card.visits(&[4, 4]);

@@ -117,6 +117,7 @@ fn result_of(exchange: &Exchange) -> String {
         Found::Sealed(sealed) => sealed.iter().fold("sealed".to_owned(), |text, sealed| match sealed {
             Sealed::AppleVas { pass_type, .. } => format!("{text} {pass_type}"),
             Sealed::SmartTap(_) => format!("{text} smart_tap"),
+            Sealed::Tag(_) => format!("{text} tag"),
         }),
         Found::OtherProtocol => "other_protocol".to_owned(),
         Found::Problem(problem) => problem.name().to_owned(),

@@ -44,6 +44,9 @@ pub struct DemoArgs {
 /// The programme whose cards the phone shows: its taps award at once.
 const TAPPED: &str = "cafe10";
 
+/// What the phone shows, in turns.
+const WALLETS: [&str; 2] = ["apple", "google"];
+
 /// Runs the command.
 pub fn run(args: DemoArgs) -> Result<()> {
     if std::env::var_os("STAMPD_LOG").is_some() {
@@ -216,10 +219,10 @@ impl TappingPhone {
         let sheet = shop.sheet.clone();
         let thread = std::thread::Builder::new().name("phone".to_owned()).spawn(move || {
             let mut missed = false;
-            for card in cards.iter().cycle() {
+            for (card, wallet) in cards.iter().cycle().zip(WALLETS.iter().cycle()) {
                 if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                     missed = false;
-                    tap(&program, &sheet, card, port);
+                    tap(&program, &sheet, card, wallet, port);
                 } else if !missed {
                     missed = true;
                     println!(
@@ -242,9 +245,9 @@ impl TappingPhone {
 }
 
 /// One tap by a process of its own; the daemon's line tells what came of it.
-fn tap(program: &Path, sheet: &Path, card: &str, port: u16) {
+fn tap(program: &Path, sheet: &Path, card: &str, wallet: &str, port: u16) {
     let done = Command::new(program)
-        .args(["phone", "--wallet", "apple", "--demo"])
+        .args(["phone", "--wallet", wallet, "--demo"])
         .arg(sheet)
         .args(["--card", card, "--reader-port", &port.to_string()])
         .stdin(Stdio::null())

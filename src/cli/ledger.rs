@@ -1,4 +1,4 @@
-//! `stampd ledger`: verify and back up.
+//! `stampd ledger`: verify, explain, back up, restore.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,12 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use super::Context;
+use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::daemon;
-use crate::shop::ledger::ReadOnly;
+use crate::pure::domain::{RuleVersion, Serial};
+use crate::pure::program::{self, HistoryRow};
+use crate::shop::ledger::{ReadOnly, restore};
 use crate::shop::till::verify;
 
 /// What is done with the ledger.
@@ -21,6 +24,16 @@ pub enum LedgerCommand {
         /// The new file.
         file: PathBuf,
     },
+    /// Puts a backup in the ledger's place, while no daemon runs. The file that is there is moved aside.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Every row of one card, with the rule version, inputs, rounding and lots that made it.
+    Explain {
+        /// The card, in any grouping.
+        serial: Serial,
+    },
 }
 
 /// Runs the command.
@@ -28,6 +41,17 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
     let config = Config::load(&context.config)?;
     match command {
         LedgerCommand::Verify => verify_all(context, &config),
+        LedgerCommand::Explain { serial } => explain(context, &config, serial),
+        LedgerCommand::Restore { file } => {
+            daemon::backup_verify(&file)?;
+            let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
+            let aside = restore(&config.ledger.path, &file, clock.wall_ms())?;
+            println!("{} is the ledger now", file.display());
+            if let Some(aside) = aside {
+                println!("the ledger that was there lies in {}", aside.display());
+            }
+            Ok(())
+        }
         LedgerCommand::Backup { file } => {
             if file.exists() {
                 bail!("{} exists; name a new file, a backup never overwrites", file.display());
@@ -37,6 +61,54 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Decimal places of the currency; those of our shops have two.
+const MINOR_DIGITS: u8 = 2;
+
+fn explain(context: &Context, config: &Config, serial: Serial) -> Result<()> {
+    let reads = ReadOnly::open(&config.ledger.path)?;
+    let books = daemon::rulebooks_of(&reads)?;
+    let Some((card, facts)) = reads.with(|reads| {
+        let Some(card) = reads.card_fetch(serial)? else { return Ok(None) };
+        Ok(Some((card, reads.card_facts(serial)?)))
+    })?
+    else {
+        bail!("no card of this ledger has the serial {}", serial.grouped());
+    };
+    let Some(book) = books.get(&card.programme) else {
+        bail!("no rules of programme '{}' are kept in this ledger", card.programme);
+    };
+    let sentence = |row: &HistoryRow| {
+        let rules = book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
+        program::explain::sentence(rules, MINOR_DIGITS, &row.explanation)
+    };
+    let rows = program::history(book, &facts);
+    if context.json {
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                serde_json::json!({
+                    "at": row.at.rfc3339(), "entry": row.entry.to_string(), "label": row.label.name(),
+                    "change": row.change, "balance": row.balance, "rewards_change": row.rewards_change,
+                    "amount_minor": row.amount_minor, "names": row.names, "voided": row.voided,
+                    "source": row.source.name(), "rule_version": row.explanation.rule.map(|rule| rule.0),
+                    "explanation": sentence(row),
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&told)?);
+        return Ok(());
+    }
+    println!("{}  {}", serial.grouped(), card.programme);
+    for row in &rows {
+        let names = if row.names.is_empty() { String::new() } else { format!(" ({})", row.names.join(", ")) };
+        let voided = if row.voided { "  voided" } else { "" };
+        let label = row.label.name().replace('_', " ");
+        println!("{}  {label}{names}  {:+}  balance {}{voided}", row.at.rfc3339(), row.change, row.balance);
+        println!("    {}", sentence(row));
+    }
+    Ok(())
 }
 
 fn verify_all(context: &Context, config: &Config) -> Result<()> {

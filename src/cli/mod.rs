@@ -7,8 +7,10 @@ pub mod card;
 pub mod customer;
 pub mod demo;
 pub mod doctor;
+pub mod entry;
 pub mod ledger;
 pub mod phone;
+pub mod programme;
 pub mod run;
 pub mod token;
 
@@ -64,7 +66,16 @@ enum Command {
         after_help = "Example:\n  stampd token create --name 'Till at the door' --role till --till till-1"
     )]
     Token(token::TokenCommand),
-    /// The ledger: verify, back up.
+    /// Postings by hand: post, void.
+    #[command(subcommand, after_help = "Example:\n  stampd entry post 2C7H9XKMQ4TZ stamps --count 2")]
+    Entry(entry::EntryCommand),
+    /// Rule files: explain.
+    #[command(subcommand, after_help = "Example:\n  stampd programme explain /etc/stampd/programmes/cafe10.toml")]
+    Programme(programme::ProgrammeCommand),
+    /// Replays past activity under a draft of its programme, beside what really happened; changes nothing.
+    #[command(after_help = "Example:\n  stampd rehearse draft/cafe10.toml --since 2026-01-01")]
+    Rehearse(programme::RehearseArgs),
+    /// The ledger: verify, explain, back up, restore.
     #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]
     Ledger(ledger::LedgerCommand),
 }
@@ -91,6 +102,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Card(command) => card::run(&context, command),
         Command::Customer(command) => customer::run(&context, command),
         Command::Token(command) => token::run(&context, command),
+        Command::Entry(command) => entry::run(&context, command),
+        Command::Programme(command) => programme::run(&context, command),
+        Command::Rehearse(args) => programme::run_rehearse(&context, args),
         Command::Ledger(command) => ledger::run(&context, command),
     };
     match done {

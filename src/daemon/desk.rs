@@ -2,7 +2,7 @@
 //! they are now.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::base::clock::Clock;
 use crate::base::config::{self, Config};
@@ -26,7 +26,12 @@ pub struct Desk {
     clock: Clock,
     printer: RwLock<Option<Printer>>,
     seen: Mutex<Seen>,
+    /// Every tap changes what lies on a reader, so that is asked for and not told.
+    statuses: OnceLock<Statuses>,
 }
+
+/// The readers as they are at this instant.
+type Statuses = Box<dyn Fn() -> Vec<ReaderStatus> + Send + Sync>;
 
 /// The readers as they were last told.
 struct Seen {
@@ -37,7 +42,7 @@ struct Seen {
 impl Desk {
     pub fn new(till: Till, clock: Clock) -> Self {
         let seen = Seen { service: ServiceStatus::Up, readers: BTreeMap::new() };
-        Self { till, clock, printer: RwLock::new(None), seen: Mutex::new(seen) }
+        Self { till, clock, printer: RwLock::new(None), seen: Mutex::new(seen), statuses: OnceLock::new() }
     }
 
     pub fn taps_to(&self, printer: impl Fn(&str) + Send + Sync + 'static) {
@@ -46,6 +51,8 @@ impl Desk {
 
     /// Takes over the first picture of the readers.
     pub fn readers_known(&self, readers: &Readers) {
+        // Called once, so nothing is there yet.
+        let _ = self.statuses.set(Box::new(readers.statuses_source()));
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(service) = readers.service() {
             seen.service = service;
@@ -57,6 +64,8 @@ impl Desk {
 
     /// The readers, for `GET /v1/readers` and health.
     pub fn reader_list(&self) -> ReaderList {
+        let now = self.statuses.get().map_or_else(Vec::new, |statuses| statuses());
+        let occupied = |name: &str| now.iter().any(|status| status.name == name && status.occupied);
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (service, remedy) = match &seen.service {
             ServiceStatus::Up => ("ok".to_owned(), None),
@@ -66,6 +75,7 @@ impl Desk {
             name: status.name.clone(),
             till: status.till.to_string(),
             state: status.state.name().to_owned(),
+            occupied: occupied(&status.name),
             remedy: status.state.remedy().map(str::to_owned),
             exchanges: *exchanges,
         };
@@ -80,6 +90,7 @@ impl Desk {
             name: status.name.clone(),
             till: till.clone(),
             state: status.state.name().to_owned(),
+            occupied: status.occupied,
             remedy: status.state.remedy().map(str::to_owned),
             exchanges: 0,
         };

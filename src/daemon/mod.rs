@@ -5,6 +5,7 @@
 //! till, doors, readers; only then is the start reported. SIGTERM and SIGINT let requests finish and stop within five
 //! seconds; SIGHUP reads the programmes again.
 
+mod backup;
 mod desk;
 mod keys;
 mod programmes;
@@ -16,8 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+pub use backup::backup_verify;
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
 pub use tls::{LanCertificate, lan_certificate};
@@ -57,6 +59,25 @@ pub struct Daemon {
     doors: Doors,
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
+    backups: Arc<backup::Backups>,
+    signals: Signals,
+}
+
+/// The signals that the daemon obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+        })
+    }
 }
 
 /// The use cases over the ledger that `config` names, without doors or readers: what the command line works on when no
@@ -141,6 +162,8 @@ impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
         let Opened { till, clock, config, desk, readers, tls } = opened;
+        // Before the doors: whoever saw one open may send a signal, and without these it would kill.
+        let signals = Signals::listen()?;
         let lan_settings = LanSettings {
             shop_id: config.shop.id.clone(),
             shop_name: config.shop.name.clone(),
@@ -148,34 +171,33 @@ impl Daemon {
             names: config.api.names.clone(),
             certificate_sha256: tls.as_ref().map(|tls| tls.sha256.clone()),
         };
-        let (reader_desk, clock_seen) = (desk.clone(), clock.clone());
+        let backups = Arc::new(backup::Backups::new(till.ledger().clone(), clock.clone(), config.backup.clone()));
+        let (reader_desk, clock_seen, backups_seen) = (desk.clone(), clock.clone(), backups.clone());
         let lan = Lan::new(
             till.clone(),
             clock.clone(),
             lan_settings,
             Arc::new(move || reader_desk.reader_list()),
-            Arc::new(move || vec![clock_part(&clock_seen)]),
+            Arc::new(move || vec![clock_part(&clock_seen), backups_seen.part()]),
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk })
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
+        let backups = self.backups.start();
         tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
                 () = &mut stop => break,
-                _ = hangup.recv() => self.reload().await,
+                _ = self.signals.hangup.recv() => self.reload().await,
             }
         }
         tracing::info!("daemon.stopping: finishing what is under way");
@@ -184,6 +206,7 @@ impl Daemon {
             watchdog.abort();
         }
         jobs.abort();
+        backups.abort();
         self.lan.stopping.cancel();
         if let Some(readers) = self.readers.take() {
             // Its threads end by themselves; a hung reader must not hold up the stop.

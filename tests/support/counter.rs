@@ -8,9 +8,12 @@ use stampd::pure::domain::CredentialId;
 use stampd::pure::tap::apple_vas::{PassType, VasKey, VasKeys};
 use stampd::pure::tap::keyring::Keyring;
 use stampd::pure::tap::lc1::TokenKeys;
+use stampd::pure::tap::p256::KeyPair;
+use stampd::pure::tap::smart_tap::Collector;
 use stampd::shop::reader::{Decision, Feedback, ReaderState, ReaderStatus, ReaderTap, ServiceStatus, TapSink};
 use stampd::tools::phone::apple::{ApplePass, IPhone};
 use stampd::tools::phone::fault::{Fault, Faulty};
+use stampd::tools::phone::google::{AndroidPhone, GooglePass};
 use stampd::tools::phone::{Handset, Phone, Presence, machine_time};
 
 use super::DEADLINE;
@@ -141,8 +144,16 @@ pub fn keyring() -> Keyring {
     Keyring {
         pass_types: vec![PassType::new(PASS_TYPE).expect("a pass type")],
         vas: VasKeys::new([vas_key()]),
+        collector: Some(Collector::new(COLLECTOR, [(1, smart_tap_key())])),
         tokens: token_keys(),
+        ..Keyring::default()
     }
+}
+
+const COLLECTOR: u32 = 20_180_608;
+
+fn smart_tap_key() -> KeyPair {
+    KeyPair::from_scalar(&[0x43; 32]).expect("a key")
 }
 
 fn vas_key() -> VasKey {
@@ -171,9 +182,25 @@ pub fn phone(faults: &[&str]) -> Box<dyn Handset> {
     Faulty::around(Box::new(iphone), &of_link).expect("faults").0
 }
 
-/// Puts a phone on the reader at `port`.
-pub fn present(port: u16, faults: &[&str]) -> Presence {
-    let presence = Phone::connect(port).present(phone(faults)).expect("a reader");
+/// An Android phone with a pass of this shop, with faults of its wallet.
+pub fn android(faults: &[&str]) -> Box<dyn Handset> {
+    let text = token_keys().mint(1, CREDENTIAL).expect("a key");
+    let pem = String::from_utf8(smart_tap_key().public_pem().expect("a key")).expect("PEM");
+    let mut android = AndroidPhone::new(GooglePass::new(COLLECTOR, 1, &pem, &text).expect("a pass"));
+    for fault in faults {
+        android = android.with_fault(&fault.parse().expect("never fails")).expect("a fault");
+    }
+    Box::new(android)
+}
+
+/// Puts any handset on the reader at `port`.
+pub fn present_handset(port: u16, handset: Box<dyn Handset>) -> Presence {
+    let presence = Phone::connect(port).present(handset).expect("a reader");
     presence.noticed().expect("a free slot");
     presence
+}
+
+/// Puts a phone on the reader at `port`.
+pub fn present(port: u16, faults: &[&str]) -> Presence {
+    present_handset(port, phone(faults))
 }

@@ -1,6 +1,8 @@
 //! What the integration tests share: private daemons, virtual chips, a scratch directory.
 
+pub mod browser;
 pub mod counter;
+pub mod desk;
 pub mod http;
 pub mod pcscd;
 pub mod shop;

@@ -54,6 +54,7 @@ pub struct Shop {
     /// demo.json.
     pub sheet: Value,
     environment: Vec<(String, PathBuf)>,
+    mounts: Option<String>,
     child: Option<Child>,
     keys: AtomicU32,
     _port: Port,
@@ -116,6 +117,7 @@ impl Shop {
             address,
             sheet: Value::Null,
             environment: Vec::new(),
+            mounts: None,
             child: None,
             keys: AtomicU32::new(0),
             _port: port,
@@ -137,6 +139,17 @@ impl Shop {
     pub fn environment_set(&mut self, name: &str, value: impl Into<PathBuf>) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// Runs these shell commands before each start, in a mount namespace of the daemon's own.
+    pub fn mounts_set(&mut self, commands: &str) {
+        self.mounts = Some(commands.to_owned());
+    }
+
+    /// A path as the daemon sees it, mounts and all.
+    pub fn seen(&self, path: &str) -> PathBuf {
+        let child = self.child.as_ref().expect("it runs");
+        PathBuf::from(format!("/proc/{}/root{}", child.id(), self.dir.join(path).display()))
     }
 
     /// From the daemon's next start on its wall clock is this test's to set; the time since boot stays real.
@@ -209,7 +222,7 @@ impl Shop {
         let mut ended = None;
         wait_until("the daemon ends", || {
             ended = child.try_wait().expect("asked");
-            ended.is_some() || Ask::new(self.address, "GET", "/v1/health").token("none").try_send().is_ok()
+            ended.is_some() || self.log()[begin..].contains("daemon.ready")
         });
         let said = self.log()[begin..].to_owned();
         if ended.is_none() {
@@ -222,7 +235,16 @@ impl Shop {
 
     /// A command of this program, in the environment of the shop. It ends with the thread that started it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("setpriv");
+        let mut command = match &self.mounts {
+            None => Command::new("setpriv"),
+            Some(mounts) => {
+                let mut command = Command::new("unshare");
+                // Whoever is not root is root in a user namespace of their own.
+                command.args(if is_root() { &["--mount"][..] } else { &["--map-root-user", "--mount"] });
+                command.args(["sh", "-c", &format!("set -e; {mounts}; exec setpriv \"$@\""), "sh"]);
+                command
+            }
+        };
         command.args(["--pdeathsig", "KILL", "--", PROGRAM]).args(arguments).stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -251,6 +273,11 @@ impl Shop {
     /// Kills the daemon without a word, as a power cut would.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
+        self.killed();
+    }
+
+    /// Waits for the end of a daemon to which SIGKILL was sent.
+    pub fn killed(&mut self) {
         assert_eq!(self.wait().signal(), Some(9), "it had ended before:\n{}", self.log());
     }
 
@@ -379,6 +406,10 @@ fn template() -> Template {
     }
     fs::remove_file(dir.join("log")).expect("a log");
     made.insert(Template { dir, address: shop.address }).clone()
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
 }
 
 fn folders_of_the_dead_remove() {

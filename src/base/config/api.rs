@@ -116,7 +116,7 @@ impl Api {
             origins: raw.origins.iter().map(|field| check_origin(reading, field)).collect::<Result<_, _>>()?,
             names: raw.names.iter().map(|field| check_name(reading, field)).collect::<Result<_, _>>()?,
             public_url,
-            open_sale_s: reading.number(&raw.open_sale_s, 900, 60..=86_400, "seconds")?,
+            open_sale_s: reading.number(&raw.open_sale_s, 900, 1..=86_400, "seconds")?,
         })
     }
 }

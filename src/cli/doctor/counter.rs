@@ -235,6 +235,7 @@ mod tests {
             state: "stuck".to_owned(),
             remedy: Some("unplug it".to_owned()),
             exchanges: 1,
+            occupied: true,
         };
         let findings = reader_findings(&reader("ACS ACR122U 00 00", Lies::Nothing), None, Some(&told));
         assert_eq!(findings[1].remedy.as_deref(), Some("unplug it"));

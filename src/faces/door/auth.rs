@@ -134,6 +134,19 @@ impl FromRequestParts<Lan> for AdminCaller {
     }
 }
 
+/// A manager or admin asks; likewise.
+pub struct ManagerCaller(pub Caller);
+
+impl FromRequestParts<Lan> for ManagerCaller {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, lan: &Lan) -> Result<Self, Fault> {
+        let caller = Caller::from_request_parts(parts, lan).await?;
+        caller.require(Role::Manager)?;
+        Ok(Self(caller))
+    }
+}
+
 fn unauthorized(detail: &str) -> Fault {
     Fault::new(StatusCode::UNAUTHORIZED, "unauthorized", "who asks is not known", detail)
 }

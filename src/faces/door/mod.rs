@@ -11,7 +11,7 @@ mod serve;
 mod state;
 
 pub use answer::{Fault, problem_response, with_etag};
-pub use auth::{AdminCaller, BearerScheme, Caller, LocalPeer, SESSION_COOKIE, Sessions, cookie};
+pub use auth::{AdminCaller, BearerScheme, Caller, LocalPeer, ManagerCaller, SESSION_COOKIE, Sessions, cookie};
 pub use guard::{guard, host, panicked};
 pub use here::Here;
 pub use serve::{DoorError, Doors, LanTls, lan_url};

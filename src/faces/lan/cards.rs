@@ -13,7 +13,7 @@ use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax, quer
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{ProgrammeName, Role, Serial};
-use crate::pure::wire::lan::{CardRequest, CardView, CredentialList, HistoryPage};
+use crate::pure::wire::lan::{CardRequest, CardView, HistoryPage};
 use crate::shop::ledger::WriteError;
 
 /// The serial in a path, read without regard to case and grouping; what is none is an unknown card.
@@ -117,7 +117,7 @@ pub async fn card_change(
 }
 
 /// The revision in `If-Match`; 428 without one.
-fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
+pub fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
     let missing = || {
         Fault::new(
             StatusCode::PRECONDITION_REQUIRED,
@@ -128,25 +128,6 @@ fn if_match(headers: &HeaderMap) -> Result<i64, Fault> {
     };
     let text = headers.get(header::IF_MATCH).ok_or_else(missing)?.to_str().unwrap_or_default();
     text.trim().trim_start_matches("W/").trim_matches('"').parse().map_err(|_| missing())
-}
-
-/// The media of a card. A manager sees what each carries; a till only that it is there.
-#[utoipa::path(
-    get, path = "/v1/cards/{serial}/credentials", tag = "cards", params(("serial" = String, Path)),
-    responses((status = 200, body = CredentialList))
-)]
-pub async fn credentials(
-    State(lan): State<Lan>,
-    caller: Caller,
-    Segment(serial): Segment,
-) -> Result<Json<CredentialList>, Fault> {
-    let serial = serial_of(&serial)?;
-    let with_text = caller.role >= Role::Manager;
-    let list = lan
-        .read(move |till, reads| Ok(till.credential_list(reads, serial, with_text)?))
-        .await?
-        .ok_or_else(unknown_card)?;
-    Ok(Json(list))
 }
 
 /// Which page of a history.

@@ -1,15 +1,20 @@
-//! Customers: create and read.
+//! Customers: create, find, read, change.
 
-use axum::extract::State;
+use axum::Json;
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::booking::Booked;
-use super::extract::{Posted, Segment};
+use super::cards::if_match;
+use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax};
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::CustomerId;
-use crate::pure::wire::lan::{CustomerRequest, CustomerView};
+use crate::pure::wire::lan::{CustomerList, CustomerRequest, CustomerView};
+use crate::shop::ledger::{PersonOrder, WriteError};
 
 /// Makes a customer; all of a person's data is optional.
 #[utoipa::path(
@@ -40,6 +45,92 @@ pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Segment(id):
     let id: CustomerId = id.parse().map_err(|_| unknown())?;
     let now = lan.clock.now();
     let view = lan.read(move |till, reads| Ok(till.customer_view(reads, id, &now)?)).await?.ok_or_else(unknown)?;
+    let mut response = with_etag(StatusCode::OK, view.revision, &view);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Which customers, in which order.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Part of a name, an e-mail address or a phone number, or the serial of a card.
+    query: Option<String>,
+    /// `name` or `joined`, with `-` before it for falling; `name` where it is not given.
+    sort: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Customers, 1 to 200; 50 where it is not given.
+    limit: Option<usize>,
+}
+
+/// Customers, all or those found by name, e-mail, phone or serial.
+#[utoipa::path(
+    get, path = "/v1/customers", tag = "customers", params(ListQuery), responses((status = 200, body = CustomerList))
+)]
+pub async fn customer_list(
+    State(lan): State<Lan>,
+    _caller: Caller,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Fault> {
+    let Query(query) = query.map_err(|error| Fault::field("/query", error.body_text()))?;
+    let limit = query.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Fault::field("/limit", "1 to 200 customers a page"));
+    }
+    let order = match query.sort.as_deref().unwrap_or("name") {
+        "name" => PersonOrder::Name,
+        "-name" => PersonOrder::NameFalling,
+        "joined" => PersonOrder::Joined,
+        "-joined" => PersonOrder::JoinedFalling,
+        _ => return Err(Fault::field("/sort", "name or joined, with - before it for falling")),
+    };
+    let now = lan.clock.now();
+    let page = lan
+        .read(move |till, reads| {
+            Ok(till.customer_list(reads, query.query.as_deref(), order, query.cursor.as_deref(), limit, &now)?)
+        })
+        .await?;
+    let mut response = axum::response::IntoResponse::into_response(Json(page));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Changes what is known of a person: a merge patch (RFC 7396), null takes a field away. `If-Match` carries the revision
+/// that was read.
+#[utoipa::path(
+    patch, path = "/v1/customers/{id}", tag = "customers", request_body = CustomerRequest,
+    params(("id" = String, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = CustomerView))
+)]
+pub async fn customer_change(
+    State(lan): State<Lan>,
+    caller: Caller,
+    Segment(id): Segment,
+    request: axum::extract::Request,
+) -> Result<Response, Fault> {
+    let headers = request.headers().clone();
+    let bytes = body_bytes(request).await?;
+    json_syntax(&headers, &bytes)?;
+    let patch: serde_json::Value = json_fields(&bytes)?;
+    // Unknown fields and wrong types are told by their place; nulls take a field away and say nothing of its type.
+    let mut told = patch.clone();
+    if let Some(fields) = told.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+        for inner in fields.values_mut().filter_map(serde_json::Value::as_object_mut) {
+            inner.retain(|_, value| !value.is_null());
+        }
+    }
+    let without_nulls = serde_json::to_vec(&told).map_err(|_| Fault::internal())?;
+    json_fields::<CustomerRequest>(&without_nulls)?;
+    let id: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
+    let expected = if_match(&headers)?;
+    let (actor, till, now) = (caller.actor(caller.till.clone()), lan.till.clone(), lan.clock.now());
+    let written = lan.ledger.write(move |txn| -> Result<CustomerView, Fault> {
+        Ok(till.customer_change_in_txn(txn, &now, actor, id, expected, &patch)?)
+    });
+    let view = written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
     let mut response = with_etag(StatusCode::OK, view.revision, &view);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -160,10 +160,10 @@ fn pointer_of(path: &serde_path_to_error::Path, detail: &str) -> String {
         .iter()
         .find_map(|start| detail.strip_prefix(start))
         .and_then(|rest| rest.split('`').next());
-    if let Some(name) = named
-        && names.last().map(String::as_str) != Some(name)
+    if let Some(name) = named.map(escape)
+        && names.last() != Some(&name)
     {
-        names.push(escape(name));
+        names.push(name);
     }
     names.iter().map(|name| format!("/{name}")).collect()
 }

@@ -6,11 +6,13 @@
 
 mod booking;
 mod cards;
+mod credentials;
 mod customers;
 mod device;
 mod entries;
 mod events;
 mod extract;
+mod moves;
 mod sales;
 mod scans;
 
@@ -51,11 +53,19 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(device::readers))
         .routes(routes!(device::programmes))
         .routes(routes!(events::events))
-        .routes(routes!(customers::customer_create))
-        .routes(routes!(customers::customer_read))
+        .routes(routes!(customers::customer_create, customers::customer_list))
+        .routes(routes!(customers::customer_read, customers::customer_change))
+        .routes(routes!(moves::merge))
         .routes(routes!(cards::card_issue))
-        .routes(routes!(cards::card_read, cards::card_change))
-        .routes(routes!(cards::credentials))
+        .routes(routes!(cards::card_read, cards::card_change, moves::card_delete))
+        .routes(routes!(moves::transfer))
+        .routes(routes!(moves::coupon_assign, moves::coupons))
+        .routes(routes!(moves::coupon_claim))
+        .routes(routes!(moves::coupon_use))
+        .routes(routes!(moves::coupon_void))
+        .routes(routes!(moves::liability))
+        .routes(routes!(credentials::credentials, credentials::credential_bind))
+        .routes(routes!(credentials::credential_unbind))
         .routes(routes!(cards::history))
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))

@@ -1,6 +1,8 @@
 //! Entries: posted lines. A posting holds facts only (what was awarded, removed, redeemed, under which rule version, with
 //! the inputs and rounding that made it); what follows from them (unlocks, tier, totals, lots) is derived by the fold.
 //!
+//! Long: one vocabulary, told in one place; most of it is what each field means.
+//!
 //! All units are the programme's smallest (stamps, points, hundredths of a point), all money is minor units, all
 //! instants are milliseconds since 1970-01-01 UTC.
 

@@ -96,6 +96,13 @@ pub enum Claim {
     Credential(CredentialId),
     /// A chip known by the keyed hash of its UID, or of what stands for it.
     Chip([u8; 32]),
+    /// An LC1 text whose MAC holds, on a tag: good only on the chip to which it is bound.
+    Tag {
+        /// The credential.
+        id: CredentialId,
+        /// The keyed hash of the UID of the chip that holds it.
+        chip: [u8; 32],
+    },
     /// A plain serial.
     Serial(Serial),
     /// A phone number in E.164 form.
@@ -108,6 +115,7 @@ impl std::fmt::Debug for Claim {
         match self {
             Claim::Credential(id) => id.fmt(f),
             Claim::Chip(_) => f.write_str("Chip(…)"),
+            Claim::Tag { id, .. } => write!(f, "Tag({id:?})"),
             Claim::Serial(serial) => serial.fmt(f),
             Claim::Phone(_) => f.write_str("Phone(…)"),
         }
@@ -119,6 +127,8 @@ impl std::fmt::Debug for Claim {
 pub struct Freshness {
     /// The time stamp inside the proof, seconds since 1970-01-01 UTC; `None` where the medium has none.
     pub stamp_unix_s: Option<i64>,
+    /// The counter of the chip that made the proof: it must have risen since the last; `None` where the medium has none.
+    pub counter: Option<u32>,
     /// SHA-256 of the proof: a second one with the same hash is a replay.
     pub proof: [u8; 32],
 }

@@ -4,10 +4,13 @@
 //! **Invariant:** the first reason that applies is told: unknown, then replayed, then stale. While our own clock is not
 //! trusted, nobody else's is called wrong.
 
-use crate::pure::domain::{ClockTrust, Grade, Medium, Now, Refusal, RefusalCode, Serial, TapProblem, Token};
+use crate::pure::domain::{Claim, ClockTrust, Grade, Medium, Now, Refusal, RefusalCode, Serial, TapProblem, Token};
 
 /// How far the time stamp of a proof may lie from our clock, seconds, unless configured (apple-vas.md section 9, duty 2).
 pub const WINDOW_S_DEFAULT: i64 = 300;
+
+/// How far the time stamp of a rotating barcode may lie from our clock, seconds (readers-and-scanners.md section 3.8).
+pub const ROTATING_WINDOW_S_MAX: i64 = 60;
 
 /// What the ledger knows of the credential that a token names. For a plain serial: the card itself, medium
 /// [`Medium::Number`], not revoked.
@@ -19,6 +22,10 @@ pub struct CredentialFacts {
     pub medium: Medium,
     /// Whether it was unbound from the card.
     pub revoked: bool,
+    /// The chip to which a tag's text is bound, by the keyed hash of its UID.
+    pub chip: Option<[u8; 32]>,
+    /// The highest counter that its chip showed so far.
+    pub counter: Option<u32>,
 }
 
 /// What to do with a stamped proof while the daemon's clock is not trusted (`[clock] when_untrusted`).
@@ -75,6 +82,10 @@ pub enum Unresolved {
         /// The medium to which it is bound.
         bound: Medium,
     },
+    /// The text of a tag came on another chip than its own, as when a tag is copied: audited; the card.
+    OtherChip(Serial),
+    /// The counter of its chip has not risen; the card, for the audit.
+    CounterBehind(Serial),
     /// This very proof was used before; the card, for the audit.
     Replayed(Serial),
     /// The stamp of the proof lies outside the window.
@@ -92,11 +103,12 @@ impl Unresolved {
     /// What is told: a refusal, or a problem of the tap.
     pub fn told(self) -> Result<Refusal, TapProblem> {
         match self {
-            Unresolved::NoCredential | Unresolved::Revoked(_) | Unresolved::WrongMedium { .. } => {
-                Ok(RefusalCode::UnknownToken.into())
-            }
+            Unresolved::NoCredential
+            | Unresolved::Revoked(_)
+            | Unresolved::WrongMedium { .. }
+            | Unresolved::OtherChip(_) => Ok(RefusalCode::UnknownToken.into()),
             Unresolved::Replayed(_) => Ok(RefusalCode::Replayed.into()),
-            Unresolved::Stale { .. } => Ok(RefusalCode::StaleToken.into()),
+            Unresolved::Stale { .. } | Unresolved::CounterBehind(_) => Ok(RefusalCode::StaleToken.into()),
             Unresolved::ClockSuspect(_) => Err(TapProblem::ClockSuspect),
         }
     }
@@ -106,6 +118,7 @@ impl Unresolved {
         match self {
             Unresolved::NoCredential => None,
             Unresolved::Revoked(card) | Unresolved::Replayed(card) | Unresolved::ClockSuspect(card) => Some(card),
+            Unresolved::OtherChip(card) | Unresolved::CounterBehind(card) => Some(card),
             Unresolved::WrongMedium { card, .. } | Unresolved::Stale { card, .. } => Some(card),
         }
     }
@@ -128,18 +141,30 @@ pub fn judge(
     if facts.medium != token.medium {
         return Err(Unresolved::WrongMedium { card, bound: facts.medium });
     }
+    if matches!(&token.claim, Claim::Tag { chip, .. } if facts.chip != Some(*chip)) {
+        return Err(Unresolved::OtherChip(card));
+    }
     let resolved = Resolved { card, grade: token.grade, mark: None };
     let Some(freshness) = &token.freshness else { return Ok(resolved) };
     if seen_before {
         return Err(Unresolved::Replayed(card));
     }
+    if freshness.counter.zip(facts.counter).is_some_and(|(shown, highest)| shown <= highest) {
+        return Err(Unresolved::CounterBehind(card));
+    }
     let Some(stamp_unix_s) = freshness.stamp_unix_s else { return Ok(resolved) };
+    let rotating = token.medium == Medium::RotatingBarcode;
     match (now.trust, policy.when_untrusted) {
+        // Without the time a rotating barcode proves what a static one does (readers-and-scanners.md section 3.8).
+        (ClockTrust::Untrusted, _) if rotating => {
+            Ok(Resolved { grade: token.grade.min(Grade::C), mark: Some(ClockSuspect), ..resolved })
+        }
         (ClockTrust::Untrusted, WhenUntrusted::Mark) => Ok(Resolved { mark: Some(ClockSuspect), ..resolved }),
         (ClockTrust::Untrusted, WhenUntrusted::Refuse) => Err(Unresolved::ClockSuspect(card)),
         (ClockTrust::Trusted, _) => {
             let ahead_s = stamp_unix_s.saturating_sub(now.wall_ms.div_euclid(1000));
-            let in_window = (-policy.window_s..=policy.window_s).contains(&ahead_s);
+            let window_s = if rotating { policy.window_s.min(ROTATING_WINDOW_S_MAX) } else { policy.window_s };
+            let in_window = (-window_s..=window_s).contains(&ahead_s);
             if in_window { Ok(resolved) } else { Err(Unresolved::Stale { card, ahead_s }) }
         }
     }
@@ -148,7 +173,7 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::domain::{BootId, Claim, CredentialId, Freshness};
+    use crate::pure::domain::{BootId, CredentialId, Freshness};
     use jiff::tz::TimeZone;
 
     const NOW_S: i64 = 1_778_307_200;
@@ -162,7 +187,7 @@ mod tests {
             medium: Medium::AppleVas,
             grade: Grade::A,
             claim: Claim::Credential(CredentialId([1; 12])),
-            freshness: Some(Freshness { stamp_unix_s: Some(stamp_unix_s), proof: [2; 32] }),
+            freshness: Some(Freshness { stamp_unix_s: Some(stamp_unix_s), counter: None, proof: [2; 32] }),
         }
     }
 
@@ -175,7 +200,7 @@ mod tests {
     }
 
     fn facts(medium: Medium) -> CredentialFacts {
-        CredentialFacts { card: card(), medium, revoked: false }
+        CredentialFacts { card: card(), medium, revoked: false, chip: None, counter: None }
     }
 
     fn check(token: &Token, found: CredentialFacts, seen_before: bool) -> Result<Resolved, Unresolved> {
@@ -208,6 +233,8 @@ mod tests {
                 Ok(RefusalCode::UnknownToken),
                 Some(card()),
             ),
+            (Unresolved::OtherChip(card()), Ok(RefusalCode::UnknownToken), Some(card())),
+            (Unresolved::CounterBehind(card()), Ok(RefusalCode::StaleToken), Some(card())),
             (Unresolved::Replayed(card()), Ok(RefusalCode::Replayed), Some(card())),
             (Unresolved::Stale { card: card(), ahead_s: 900 }, Ok(RefusalCode::StaleToken), Some(card())),
             (Unresolved::ClockSuspect(card()), Err(TapProblem::ClockSuspect), Some(card())),
@@ -215,6 +242,44 @@ mod tests {
         for (reason, told, named) in cases {
             assert_eq!(reason.told().map(|refusal| refusal.code), told);
             assert_eq!(reason.card(), named);
+        }
+    }
+
+    #[test]
+    fn a_chip_is_known_by_its_rising_counter_and_a_tag_by_its_chip() {
+        let fob = |counter| Token {
+            medium: Medium::Ntag424,
+            claim: Claim::Chip([5; 32]),
+            freshness: Some(Freshness { stamp_unix_s: None, counter: Some(counter), proof: [2; 32] }),
+            ..tap(0)
+        };
+        let known = CredentialFacts { counter: Some(8), ..facts(Medium::Ntag424) };
+        for counter in [0, 7, 8] {
+            assert_eq!(check(&fob(counter), known, false), Err(Unresolved::CounterBehind(card())));
+            assert_eq!(check(&fob(counter), known, true), Err(Unresolved::Replayed(card())));
+        }
+        assert!(check(&fob(9), known, false).is_ok());
+        assert!(check(&fob(0), facts(Medium::Ntag424), false).is_ok(), "the first time");
+
+        let claim = Claim::Tag { id: CredentialId([1; 12]), chip: [5; 32] };
+        let tag = Token { medium: Medium::Ndef, grade: Grade::B, freshness: None, claim };
+        for (chip, fits) in [(Some([5; 32]), true), (Some([6; 32]), false), (None, false)] {
+            let facts = CredentialFacts { chip, ..facts(Medium::Ndef) };
+            assert_eq!(check(&tag, facts, false).is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn a_rotating_barcode_lives_a_minute_and_proves_less_without_the_time() {
+        let shown = |ahead_s| Token { medium: Medium::RotatingBarcode, grade: Grade::B, ..tap(NOW_S + ahead_s) };
+        let known = facts(Medium::RotatingBarcode);
+        for (ahead_s, fresh) in [(-61, false), (-60, true), (60, true), (61, false)] {
+            assert_eq!(check(&shown(ahead_s), known, false).is_ok(), fresh, "{ahead_s}");
+        }
+        for when_untrusted in [WhenUntrusted::Mark, WhenUntrusted::Refuse] {
+            let policy = Policy { when_untrusted, ..Policy::default() };
+            let judged = judge(&shown(9_999), Some(&known), false, &now(ClockTrust::Untrusted), &policy);
+            assert_eq!(judged.map(|resolved| resolved.grade), Ok(Grade::C));
         }
     }
 
@@ -257,7 +322,8 @@ mod tests {
             assert_eq!(judged, Ok(expected));
         }
         // Without a stamp the proof can still be a replay.
-        let counter = Token { freshness: Some(Freshness { stamp_unix_s: None, proof: [0; 32] }), ..tap(0) };
+        let counter =
+            Token { freshness: Some(Freshness { stamp_unix_s: None, counter: None, proof: [0; 32] }), ..tap(0) };
         assert_eq!(check(&counter, facts(Medium::AppleVas), true), Err(Unresolved::Replayed(card())));
         assert!(check(&counter, facts(Medium::AppleVas), false).is_ok());
     }

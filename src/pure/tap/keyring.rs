@@ -2,9 +2,17 @@
 //!
 //! What keys alone can tell is told here; what only the ledger knows (whose credential, replay, age) is told by `resolve`.
 
+use std::fmt;
+
+use openssl::sha::sha256;
+
 use super::apple_vas::{self, PassType, VasKeys, VasMessage};
-use super::lc1::TokenKeys;
-use super::smart_tap::{self, PassValue};
+use super::hmac::hmac_sha256;
+use super::lc1::{self, TokenKeys};
+use super::ntag424::{Mirrored, SunKeys};
+use super::rotating::{self, Rotating, RotatingKey};
+use super::smart_tap::{self, Collector, PassValue};
+use super::tag::TagRead;
 use super::{Opened, Sealed, TokenProblem, barcode};
 use crate::pure::domain::{Claim, Freshness, Grade, Medium, Token};
 
@@ -15,12 +23,52 @@ pub struct Keyring {
     pub pass_types: Vec<PassType>,
     /// The keys of their passes.
     pub vas: VasKeys,
+    /// The shop as Google's wallet knows it; without it no phone is asked for Smart Tap.
+    pub collector: Option<Collector>,
     /// The keys of LC1 texts.
     pub tokens: TokenKeys,
+    /// Hashes the UIDs of chips; without it no tag is asked.
+    pub uid: Option<UidKey>,
+    /// The keys of NTAG 424 chips.
+    pub sun: Option<SunKeys>,
+    /// The master of rotating barcodes.
+    pub rotating: Option<RotatingKey>,
+}
+
+/// The key that hashes UIDs, so that no UID stands in the ledger.
+#[derive(Clone)]
+pub struct UidKey(Vec<u8>);
+
+impl fmt::Debug for UidKey {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UidKey(…)")
+    }
+}
+
+impl UidKey {
+    /// A key of 32 bytes or more.
+    pub fn new(key: &[u8]) -> Self {
+        Self(key.to_vec())
+    }
+
+    /// What stands for a chip in the ledger: HMAC-SHA256(key, "uid" | length | UID).
+    pub fn hash(&self, uid: &[u8]) -> Option<[u8; 32]> {
+        let length = u8::try_from(uid.len()).ok()?;
+        hmac_sha256(&self.0, &[b"uid", &[length], uid]).ok()
+    }
 }
 
 impl Keyring {
-    /// Opens a proof. The message in it is nothing but a claim until its own MAC holds (apple-vas.md section 9, duty 1).
+    /// Opens what one exchange gave: the tokens in the order in which they count, each or why there is none.
+    pub fn open_all(&self, sealed: &Sealed) -> Vec<Opened> {
+        match sealed {
+            Sealed::Tag(read) => self.tag_tokens(read),
+            one => vec![self.open(one)],
+        }
+    }
+
+    /// Opens a proof that holds one token. The message in it is nothing but a claim until its own MAC holds (apple-vas.md section 9, duty 1).
     pub fn open(&self, sealed: &Sealed) -> Opened {
         match sealed {
             Sealed::AppleVas { pass_type, cryptogram } => {
@@ -28,12 +76,60 @@ impl Keyring {
                 self.vas_token(apple_vas::open(cryptogram, pass_type, &self.vas)?)
             }
             Sealed::SmartTap(bundle) => self.smart_tap_token(&smart_tap::open(bundle)?, bundle.proof()),
+            Sealed::Tag(read) => self.tag_tokens(read).into_iter().next().unwrap_or(Err(TokenProblem::NoPass)),
         }
     }
 
     /// Reads a scanned or typed text.
     pub fn scan(&self, text: &str) -> Opened {
-        barcode::read(text, &self.tokens)
+        let trimmed = text.trim();
+        let is_lc2 = trimmed.get(..rotating::PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case("LC2"));
+        match &self.rotating {
+            Some(key) if is_lc2 => Ok(rotating_token(key.verify(trimmed)?)),
+            _ => barcode::read(text, &self.tokens),
+        }
+    }
+
+    /// A link of an NTAG 424, whoever made it, stands for itself: its UID alone would prove less. Else the text that is
+    /// bound to this chip, then the chip.
+    fn tag_tokens(&self, read: &TagRead) -> Vec<Opened> {
+        if let (true, Some(keys), Some(sun)) = (read.wanted.sun, &self.sun, read.sun()) {
+            return vec![sun.verify(keys).and_then(|mirrored| self.sun_token(&mirrored)).ok_or(TokenProblem::Unknown)];
+        }
+        let Some(uid) = read.uid.as_deref().filter(|uid| !is_random(uid)) else {
+            // A phone: what it shows, its user wrote.
+            return vec![Err(TokenProblem::NoPass)];
+        };
+        let Some(chip) = self.uid.as_ref().and_then(|key| key.hash(uid)) else {
+            return vec![Err(TokenProblem::NoPass)];
+        };
+        let mut opened = Vec::new();
+        if read.wanted.ndef {
+            let texts = read.texts();
+            let ids: Vec<_> =
+                texts.iter().filter_map(|text| lc1_in(text)).map(|text| self.tokens.verify(text)).collect();
+            match ids.iter().find_map(|id| id.as_ref().ok()) {
+                Some(id) => opened.push(Ok(token(Medium::Ndef, Grade::B, Claim::Tag { id: *id, chip }))),
+                None if !ids.is_empty() => opened.push(Err(TokenProblem::Unknown)),
+                None => {}
+            }
+        }
+        if read.wanted.uid {
+            // Four bytes on a chip that takes APDUs are no manufacturer's number (section 2.6).
+            let grade = if read.iso_dep && uid.len() == 4 { Grade::D } else { Grade::CMinus };
+            opened.push(Ok(token(Medium::Uid, grade, Claim::Chip(chip))));
+        }
+        if opened.is_empty() {
+            opened.push(Err(TokenProblem::NoPass));
+        }
+        opened
+    }
+
+    fn sun_token(&self, mirrored: &Mirrored) -> Option<Token> {
+        let chip = self.uid.as_ref()?.hash(&mirrored.uid)?;
+        let proof = sha256(&[&b"sun"[..], &chip, &mirrored.counter.to_be_bytes()].concat());
+        let freshness = Some(Freshness { stamp_unix_s: None, counter: Some(mirrored.counter), proof });
+        Some(Token { freshness, ..token(Medium::Ntag424, Grade::A, Claim::Chip(chip)) })
     }
 
     fn vas_token(&self, message: VasMessage) -> Opened {
@@ -44,7 +140,11 @@ impl Keyring {
             medium: Medium::AppleVas,
             grade: Grade::A,
             claim: Claim::Credential(id),
-            freshness: Some(Freshness { stamp_unix_s: Some(message.stamp_unix_s), proof: message.proof }),
+            freshness: Some(Freshness {
+                stamp_unix_s: Some(message.stamp_unix_s),
+                counter: None,
+                proof: message.proof,
+            }),
         })
     }
 
@@ -59,9 +159,30 @@ impl Keyring {
             grade: Grade::A,
             claim: Claim::Credential(id),
             // The session keys hang on both nonces, so the bundle has no age; its hash names it in the audit all the same.
-            freshness: Some(Freshness { stamp_unix_s: None, proof }),
+            freshness: Some(Freshness { stamp_unix_s: None, counter: None, proof }),
         })
     }
+}
+
+fn token(medium: Medium, grade: Grade, claim: Claim) -> Token {
+    Token { medium, grade, claim, freshness: None }
+}
+
+fn rotating_token(read: Rotating) -> Token {
+    let freshness = Some(Freshness { stamp_unix_s: Some(read.stamp_unix_s), counter: None, proof: read.proof });
+    Token { freshness, ..token(Medium::RotatingBarcode, Grade::B, Claim::Credential(read.id)) }
+}
+
+/// A UID that a phone made for this presence (ISO/IEC 14443-3: four bytes, the first 08).
+fn is_random(uid: &[u8]) -> bool {
+    matches!(uid, [0x08, _, _, _])
+}
+
+/// The LC1 text at the end of what a tag says: the whole of it, or what follows the last sign that none has.
+fn lc1_in(text: &str) -> Option<&str> {
+    let last = text.trim().rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()?;
+    let begins = last.get(..lc1::PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(lc1::PREFIX));
+    (begins && last.len() == lc1::TEXT_LENGTH).then_some(last)
 }
 
 #[cfg(test)]
@@ -74,7 +195,8 @@ mod tests {
 
     fn keyring() -> Keyring {
         let (pass_type, key) = vector_a();
-        Keyring { pass_types: vec![pass_type], vas: VasKeys::new([key]), tokens: TokenKeys::new([(1, [3; 32])].into()) }
+        let tokens = TokenKeys::new([(1, [3; 32])].into());
+        Keyring { pass_types: vec![pass_type], vas: VasKeys::new([key]), tokens, ..Keyring::default() }
     }
 
     #[test]
@@ -85,7 +207,7 @@ mod tests {
         let cryptogram = seal(&key, &pass_type, 800_000_000, text.as_bytes());
         let proof = openssl::sha::sha256(&cryptogram);
         let token = keyring().open(&Sealed::AppleVas { pass_type: 0, cryptogram });
-        let freshness = Some(Freshness { stamp_unix_s: Some(1_778_307_200), proof });
+        let freshness = Some(Freshness { stamp_unix_s: Some(1_778_307_200), counter: None, proof });
         let claim = Claim::Credential(id);
         assert_eq!(token, Ok(Token { medium: Medium::AppleVas, grade: Grade::A, claim, freshness }));
     }

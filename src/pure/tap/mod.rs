@@ -12,8 +12,11 @@ mod hmac;
 pub mod keyring;
 pub mod lc1;
 pub mod ndef;
+pub mod ntag424;
 pub mod p256;
+pub mod rotating;
 pub mod smart_tap;
+pub mod tag;
 pub mod wallet;
 
 use std::fmt;
@@ -64,6 +67,8 @@ pub enum Sealed {
     },
     /// Google Smart Tap: the record bundle with the session that opens it.
     SmartTap(smart_tap::Bundle),
+    /// A tag or bare chip: its message and UID.
+    Tag(tag::TagRead),
 }
 
 impl fmt::Debug for Sealed {
@@ -74,6 +79,7 @@ impl fmt::Debug for Sealed {
                 write!(f, "AppleVas {{ pass_type: {pass_type}, cryptogram: {} bytes }}", cryptogram.len())
             }
             Sealed::SmartTap(bundle) => write!(f, "SmartTap({bundle:?})"),
+            Sealed::Tag(read) => read.fmt(f),
         }
     }
 }

@@ -25,6 +25,7 @@ outcome-to-go = { $amount }, noch { $to_next }
 outcome-ready = { $amount }. { $reward } bereit.
 outcome-ready-several = { $amount }. { $ready } × { $reward } bereit.
 outcome-reward-unnamed = Prämie
+outcome-bound = gehört jetzt zur Karte
 outcome-already-counted = schon gezählt { $at }
 
 # Ablehnungen (DESIGN.md, Abschnitt 7), mit Zahlen, wo es `-figure` gibt und die Ablehnung sie trägt.
@@ -111,7 +112,7 @@ label-last-taps = Letzte Taps
 label-no-taps = Noch keine.
 label-awarded = Gutgeschrieben
 label-presented = Karte gezeigt
-label-already-counted = Schon gezählt
+label-already-counted = Derselbe Besuch
 label-refused = Abgelehnt
 label-to-next = bis zur nächsten Prämie
 label-rewards-ready = Prämien bereit
@@ -132,7 +133,7 @@ label-away = getrennt, neuer Versuch läuft
 label-sound = Ton
 label-till = Kasse
 label-all-tills = Alle Kassen
-label-no-script = Diese Seite braucht JavaScript; bitte im Browser einschalten.
+label-no-script = Ohne JavaScript geht es nicht; bitte einschalten.
 
 login-locked = Zu viele falsche PINs. Wieder in { $wait }.
 

@@ -25,6 +25,7 @@ outcome-to-go = { $amount }, { $to_next } to go
 outcome-ready = { $amount }. { $reward } ready.
 outcome-ready-several = { $amount }. { $ready } × { $reward } ready.
 outcome-reward-unnamed = Reward
+outcome-bound = belongs to the card now
 outcome-already-counted = already counted { $at }
 
 # Refusals (DESIGN.md section 7), with figures where `-figure` exists and the refusal carries them.
@@ -111,7 +112,7 @@ label-last-taps = Last taps
 label-no-taps = None yet.
 label-awarded = Awarded
 label-presented = Card shown
-label-already-counted = Already counted
+label-already-counted = Same visit
 label-refused = Refused
 label-to-next = to the next reward
 label-rewards-ready = Rewards ready

@@ -79,6 +79,8 @@ pub struct Figures<'a> {
 pub enum Outcome<'a> {
     /// It earned, or showed what a card has.
     Card(Figures<'a>),
+    /// A medium was bound to a card; nothing was counted.
+    Bound,
     /// The same visit again.
     AlreadyCounted {
         /// Local time of the first one, `14:05:07`.
@@ -91,6 +93,7 @@ pub enum Outcome<'a> {
 pub fn outcome(language: Language, outcome: &Outcome<'_>) -> String {
     match outcome {
         Outcome::AlreadyCounted { at } => line(&fill(language, "outcome-already-counted", &[("at", (*at).into())])),
+        Outcome::Bound => line(&fill(language, "outcome-bound", &[])),
         Outcome::Card(figures) => card_line(language, figures),
     }
 }

@@ -159,6 +159,7 @@ fn outcomes_read_as_the_counter_shows_them() {
         (points(530, 2, None), "5.30 points.", "5,30 Punkte."),
         (points(5, 2, Some(100)), "0.05 points, 1.00 to go", "0,05 Punkte, noch 1,00"),
         (points(-530, 2, None), "−5.30 points.", "−5,30 Punkte."),
+        (Outcome::Bound, "belongs to the card now", "gehört jetzt zur Karte"),
         (Outcome::AlreadyCounted { at: "14:05:07" }, "already counted 14:05:07", "schon gezählt 14:05:07"),
     ];
     for (case, en, de) in cases {

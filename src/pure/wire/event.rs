@@ -202,3 +202,113 @@ fn named<T>(
 ) -> Result<Option<T>, EventError> {
     text.map(|text| read(text).ok_or(EventError::Field(field))).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::domain::entry::{Award, AwardSource, Bonus, BonusKind, Terms};
+    use crate::pure::domain::{EntryId, Posting, RuleVersion};
+
+    /// Canonical bytes that were written once and must be read and written so for ever: `name = hex`, one line each.
+    const VECTORS: &str = include_str!("../../../tests/golden/events.txt");
+
+    fn id(number: u128) -> uuid::Uuid {
+        uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
+    }
+
+    /// An event without entries: a tap that was refused.
+    fn refused() -> Event {
+        let mut what = Happening::new(EventKind::Tap, Actor::device(TillId::new("till-1").ok()));
+        what.card = Some(Serial::from_random(0x0123_4567_89AB_CDEF));
+        what.reader = Some("Virtual PCD 00 00".to_owned());
+        what.medium = Some(Medium::AppleVas);
+        what.grade = Some(Grade::A);
+        what.visit = Some(VisitId(id(3)));
+        what.refusal = Some(RefusalCode::TooSoon);
+        what.details = vec![("clock".to_owned(), "suspect".to_owned())];
+        Event {
+            device: DeviceId(1),
+            incarnation: Incarnation(1),
+            seq: 7,
+            id: EventId(id(1)),
+            hlc: Hlc(1_795_000_000_000 << 16 | 2),
+            wall_ms: 1_795_000_000_000,
+            boot_id: BootId([0xAB; 16]),
+            boot_ns: 12_345_678_901,
+            trust: ClockTrust::Untrusted,
+            zone: "Europe/Berlin".to_owned(),
+            prev: [0x11; 32],
+            what,
+        }
+    }
+
+    /// An event with everything that an actor can be and two entries.
+    fn awarded() -> Event {
+        let mut event = Event { seq: 8, id: EventId(id(2)), trust: ClockTrust::Trusted, ..refused() };
+        let card = Serial::from_random(42);
+        let entry = |number, posting| Entry { id: EntryId(id(number)), card, rule: RuleVersion(3), posting };
+        let award = Award {
+            source: AwardSource::Tap,
+            units: 1,
+            amount_minor: 0,
+            earning_minor: 0,
+            item_units: 0,
+            terms: Terms::Fixed,
+            matures_ms: None,
+            expires_ms: None,
+            tier: None,
+            campaigns: Vec::new(),
+            before_in_transaction: 0,
+            before_in_day: 2,
+        };
+        event.what.kind = EventKind::Entry;
+        event.what.actor = Actor {
+            role: Role::Manager,
+            token: Some(ApiTokenId(id(10))),
+            staff: Some(StaffId(id(11))),
+            approved_by: Some(StaffId(id(12))),
+            till: None,
+        };
+        event.what.refusal = None;
+        event.what.customer = Some(CustomerId(id(13)));
+        event.what.txn_id = Some("2026-11-21/17".to_owned());
+        event.what.sale = Some(SaleId(id(14)));
+        event.what.text_hash = Some([0x22; 32]);
+        event.what.entries = vec![
+            entry(20, Posting::Award(award)),
+            entry(21, Posting::Bonus(Bonus { kind: BonusKind::First, units: 1, expires_ms: None })),
+        ];
+        event
+    }
+
+    #[test]
+    fn the_vectors_are_written_and_read_to_the_byte() {
+        let events = [("refused_tap", refused()), ("awarded_by_hand", awarded())];
+        let written: String = events
+            .iter()
+            .map(|(name, event)| {
+                let hex: String = event_bytes(event).iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{name} = {hex}\n")
+            })
+            .collect();
+        assert_eq!(written, VECTORS, "canonical bytes changed: events that exist would break their chain");
+        for (_, event) in events {
+            assert_eq!(event_read(&event_bytes(&event)), Ok(event));
+        }
+    }
+
+    #[test]
+    fn later_layouts_and_kinds_are_told_apart_from_damage() {
+        let bytes = event_bytes(&refused());
+        let Ok(Value::Map(mut pairs)) = Value::decode(&bytes) else { panic!("an event is a map") };
+        let with = |pairs: &[(u64, Value)]| event_read(&Value::Map(pairs.to_vec()).encode());
+        let position = pairs.iter().position(|(number, _)| *number == key::KIND).expect("a kind");
+        pairs[position].1 = Value::text("from_the_future");
+        assert!(matches!(with(&pairs), Err(EventError::Later(_))));
+        pairs[0].1 = Value::Int(2);
+        assert!(matches!(with(&pairs), Err(EventError::Later(_))));
+        for length in 0..bytes.len() {
+            assert!(event_read(&bytes[..length]).is_err(), "cut at {length}");
+        }
+    }
+}

@@ -48,6 +48,8 @@ pub struct CredentialRow {
     pub medium: Medium,
     /// The LC1 key that mints its text, where it has one.
     pub kid: Option<u8>,
+    /// The chip to which the text of a tag is bound.
+    pub chip: Option<[u8; 32]>,
     /// When it was made, milliseconds since 1970-01-01 UTC.
     pub created_ms: i64,
     /// No longer taken.
@@ -131,7 +133,7 @@ impl Reads<'_> {
     /// The credential of that id, live or revoked.
     pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE id = ?1",
+            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL, chip FROM credential WHERE id = ?1",
         )?;
         Ok(statement.query_row([id], credential_row).optional()?)
     }
@@ -139,7 +141,7 @@ impl Reads<'_> {
     /// The credentials of a card, oldest first.
     pub fn credentials_of_card(&self, serial: Serial) -> Result<Vec<CredentialRow>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL FROM credential WHERE card = ?1
+            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL, chip FROM credential WHERE card = ?1
              ORDER BY created_ms, medium, id",
         )?;
         let rows = statement.query_map([Sql(serial)], credential_row)?;
@@ -227,6 +229,12 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
     }
 
+    /// The oldest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
+    pub fn oldest_ms(&self) -> Result<Option<i64>, LedgerError> {
+        let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position LIMIT 1")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
+    }
+
     /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
     pub fn newest_ms(&self) -> Result<Option<i64>, LedgerError> {
         let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position DESC LIMIT 1")?;
@@ -253,6 +261,7 @@ fn credential_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
         kid: row.get(3)?,
         created_ms: row.get(4)?,
         revoked: row.get(5)?,
+        chip: row.get(6)?,
     })
 }
 
@@ -310,16 +319,19 @@ impl Txn<'_> {
         .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
     }
 
-    /// Binds a credential to a card.
+    /// Binds a credential to a card; one that was revoked is live again.
     pub fn credential_insert(&mut self, credential: &CredentialRow) -> Result<(), LedgerError> {
         self.execute(
-            "INSERT INTO credential (id, card, medium, kid, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO credential (id, card, medium, kid, created_ms, chip) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET card = ?2, medium = ?3, kid = ?4, created_ms = ?5, chip = ?6,
+             revoked_ms = NULL WHERE revoked_ms IS NOT NULL",
             params![
                 credential.id,
                 Sql(credential.card),
                 credential.medium.name(),
                 credential.kid,
-                credential.created_ms
+                credential.created_ms,
+                credential.chip
             ],
         )?;
         Ok(())

@@ -91,6 +91,7 @@ impl LedgerError {
                 let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
                 LedgerError::Folder { folder, cause: std::io::Error::other(text) }
             }
+            LedgerError::Damaged(text) => LedgerError::Damaged(format!("{}: {text}", path.display())),
             other => other,
         }
     }

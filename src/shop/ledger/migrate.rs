@@ -32,8 +32,17 @@ pub fn readable(connection: &Connection, path: &Path) -> Result<(), LedgerError>
     }
 }
 
-/// Applies what is missing. A file of a later schema, or one that is none of ours, is refused and left as it was.
-pub fn bring_forward(connection: &Connection, path: &Path, now_ms: i64) -> Result<(), LedgerError> {
+/// What a file says of itself.
+pub struct Known {
+    /// Its schema.
+    found: u32,
+    /// There is nothing in it yet.
+    empty: bool,
+}
+
+/// Whether a file is an empty one or a ledger of a schema that this program knows. Only reads, so that another one is
+/// left as it was.
+pub fn ours(connection: &Connection, path: &Path) -> Result<Known, LedgerError> {
     let application: u32 = pragma(connection, "application_id").map_err(|error| LedgerError::open(path, error))?;
     let found: u32 = pragma(connection, "user_version")?;
     let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
@@ -43,6 +52,12 @@ pub fn bring_forward(connection: &Connection, path: &Path, now_ms: i64) -> Resul
     if found > SCHEMA {
         return Err(LedgerError::SchemaNewer { path: path.to_owned(), found, known: SCHEMA });
     }
+    Ok(Known { found, empty })
+}
+
+/// Applies what is missing. A file of a later schema, or one that is none of ours, is refused and left as it was.
+pub fn bring_forward(connection: &Connection, path: &Path, now_ms: i64) -> Result<(), LedgerError> {
+    let Known { found, empty } = ours(connection, path)?;
     if found < SCHEMA && !empty {
         connection.execute("VACUUM INTO ?1", params![backup_path(path, found, now_ms).to_string_lossy()])?;
     }

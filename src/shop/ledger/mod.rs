@@ -11,11 +11,13 @@
 
 mod books;
 mod error;
+mod media;
 mod migrate;
 mod people;
 mod programmes;
 mod read;
 mod requests;
+mod restore;
 mod sales;
 #[cfg(test)]
 mod tests;
@@ -27,15 +29,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{broadcast, oneshot};
 
 pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
-pub use people::{Person, PersonRow, StaffRow, TokenRow};
+pub use media::BindingRow;
+pub use people::{Person, PersonOrder, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
+pub use restore::restore;
 pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
@@ -51,8 +56,9 @@ pub struct Ledger {
 
 struct Inner {
     path: PathBuf,
-    writer: writer::WriterHandle,
     readers: read::ReaderPool,
+    /// After the readers: the last connection that closes copies the write-ahead log into the file, and a reader cannot.
+    writer: writer::WriterHandle,
     live: broadcast::Sender<LiveRow>,
     _lock: File,
 }
@@ -114,7 +120,8 @@ impl Ledger {
 
     /// Writes a copy of the whole ledger to `target`, while it is in use.
     pub fn backup(&self, target: &Path) -> Result<(), LedgerError> {
-        ReadOnly::open(self.path())?.copy_to(target)
+        // A connection of its own: SQLite copies no file from within a transaction, and the readers' pool reads in one.
+        ReadOnly::open(&self.inner.path)?.copy_to(target)
     }
 }
 
@@ -143,6 +150,8 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|error| LedgerError::open(path, error))?;
+    // Before the first pragma that writes: the journal's mode stands in the file.
+    migrate::ours(&connection, path)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
@@ -157,5 +166,12 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         .map_err(|error| LedgerError::open(path, error))?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|error| LedgerError::open(path, error))?;
     connection.set_prepared_statement_cache_capacity(96);
+    plans_stay(&connection).map_err(|error| LedgerError::open(path, error))?;
     Ok(connection)
+}
+
+/// Keeps a prepared statement's plan whatever is bound to it. Without this SQLite parses every statement with a bound LIMIT
+/// anew at each use, to look at the number.
+fn plans_stay(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }

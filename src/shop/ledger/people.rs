@@ -62,6 +62,19 @@ pub struct PersonRow {
     pub person: Person,
 }
 
+/// In which order customers are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonOrder {
+    /// By family name, then given name; who has none first.
+    Name,
+    /// The other way round.
+    NameFalling,
+    /// Who joined first, first.
+    Joined,
+    /// Who joined last, first.
+    JoinedFalling,
+}
+
 /// An API token, without its secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenRow {
@@ -178,6 +191,46 @@ impl Reads<'_> {
         Ok(statement.query_row([link.as_slice()], |row| Ok(CustomerId(uuid_column(row, 0)?))).optional()?)
     }
 
+    /// A page of customers, at most `limit`, behind the customer `after`.
+    ///
+    /// `text` finds by part of a name or e-mail address, or of a phone number's digits; `also` is one more customer to
+    /// find, where the text is the serial of a card.
+    pub fn persons_page(
+        &self,
+        text: Option<&str>,
+        also: Option<CustomerId>,
+        order: PersonOrder,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Result<Vec<PersonRow>, LedgerError> {
+        const NAME: &str = "lower(coalesce(p.last_name, '') || ' ' || coalesce(p.first_name, ''))";
+        let (key, same, than, direction) = match order {
+            PersonOrder::Name => (NAME, NAME, ">", "ASC"),
+            PersonOrder::NameFalling => (NAME, NAME, "<", "DESC"),
+            PersonOrder::Joined => ("c.created_ms", "c.created_ms", ">", "ASC"),
+            PersonOrder::JoinedFalling => ("c.created_ms", "c.created_ms", "<", "DESC"),
+        };
+        let mut statement = self.prepare(&format!(
+            "SELECT {PERSON_COLUMNS} FROM customer c LEFT JOIN person p ON p.customer = c.id
+             WHERE (?1 IS NULL OR c.id = ?2 OR lower(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')) LIKE ?1 ESCAPE '!'
+                    OR lower(p.email) LIKE ?1 ESCAPE '!' OR (?3 IS NOT NULL AND p.phone LIKE ?3))
+               AND (?4 IS NULL OR ({key}, c.id) {than}
+                    (SELECT {same}, c.id FROM customer c LEFT JOIN person p ON p.customer = c.id WHERE c.id = ?4))
+             ORDER BY {key} {direction}, c.id {direction} LIMIT ?5"
+        ))?;
+        let digits: Option<String> = text
+            .map(|text| text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect::<String>())
+            .filter(|digits| digits.len() >= 3)
+            .map(|digits| format!("%{digits}%"));
+        let like = text.map(|text| {
+            let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+            format!("%{escaped}%")
+        });
+        let id = |id: &Option<CustomerId>| id.map(|id| id.0.as_bytes().to_vec());
+        let rows = statement.query_map(params![like, id(&also), digits, id(&after), limit as i64], person_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The live token whose secret has this SHA-256.
     pub fn token_by_secret(&self, secret_hash: &[u8; 32]) -> Result<Option<TokenRow>, LedgerError> {
         let mut statement =
@@ -228,6 +281,70 @@ impl Txn<'_> {
                 person.consents
             ],
         )?;
+        Ok(())
+    }
+
+    /// Stores what a person told now in place of before; answers the new revision.
+    pub fn person_store(&mut self, id: CustomerId, person: &Person, now_ms: i64) -> Result<i64, LedgerError> {
+        self.execute(
+            "INSERT INTO person (customer, first_name, last_name, email, email_verified, phone, birth_date, birth_known,
+                 language, telegram_id, groups, custom, utm, consents)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (customer) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
+                 email = excluded.email, email_verified = excluded.email_verified, phone = excluded.phone,
+                 birth_date = excluded.birth_date, birth_known = excluded.birth_known, language = excluded.language,
+                 telegram_id = excluded.telegram_id, groups = excluded.groups, custom = excluded.custom,
+                 utm = excluded.utm, consents = excluded.consents",
+            params![
+                id.0.as_bytes(),
+                person.first_name,
+                person.last_name,
+                person.email,
+                person.email_verified,
+                person.phone,
+                person.birth_date,
+                person.birth_known,
+                person.language,
+                person.telegram_id,
+                person.groups,
+                person.custom,
+                person.utm,
+                person.consents
+            ],
+        )?;
+        self.query_one(
+            "UPDATE customer SET revision = revision + 1, changed_ms = ?2 WHERE id = ?1 RETURNING revision",
+            params![id.0.as_bytes(), now_ms],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| LedgerError::Damaged(format!("customer {id} vanished")))
+    }
+
+    /// A card belongs to another customer from now on.
+    pub fn card_owner_store(&mut self, serial: Serial, customer: CustomerId) -> Result<i64, LedgerError> {
+        self.query_one(
+            "UPDATE card SET customer = ?2, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            params![super::txn::Sql(serial), customer.0.as_bytes()],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
+    }
+
+    /// A customer became one with another: whoever was brought by them was brought by the other, and what was known of the
+    /// person goes. The customer must have no card any more.
+    pub fn customer_absorb(&mut self, gone: CustomerId, into: CustomerId) -> Result<(), LedgerError> {
+        let (gone, into) = (gone.0, into.0);
+        self.execute(
+            "UPDATE customer SET referrer = ?2 WHERE referrer = ?1 AND id <> ?2",
+            params![gone.as_bytes(), into.as_bytes()],
+        )?;
+        // Nobody brings themselves.
+        self.execute(
+            "UPDATE customer SET referrer = NULL WHERE id = ?2 AND referrer = ?1",
+            params![gone.as_bytes(), into.as_bytes()],
+        )?;
+        self.execute("DELETE FROM person WHERE customer = ?1", [gone.as_bytes()])?;
+        self.execute("DELETE FROM customer WHERE id = ?1", [gone.as_bytes()])?;
         Ok(())
     }
 

@@ -52,9 +52,11 @@ impl ReadOnly {
 
     /// Writes a copy of the ledger to `target`, which must not exist.
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        // The file itself is open read-only; this lets SQLite write the copy.
+        // SQLite counts the new file as a write; the ledger itself is open for reading only.
         self.connection.execute_batch("PRAGMA query_only = OFF")?;
-        self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()])?;
+        let copied = self.connection.execute("VACUUM INTO ?1", [target.to_string_lossy()]);
+        self.connection.execute_batch("PRAGMA query_only = ON")?;
+        copied?;
         Ok(())
     }
 }
@@ -122,5 +124,6 @@ fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    super::plans_stay(&connection)?;
     Ok(connection)
 }

@@ -95,10 +95,8 @@ impl Reads<'_> {
 
     /// The oldest live event that is kept and the newest that there was; (0, 0) before the first.
     pub fn live_bounds(&self) -> Result<(i64, i64), LedgerError> {
-        let mut statement = self.prepare(
-            "SELECT coalesce((SELECT min(id) FROM live), 0),
-                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'live'), 0)",
-        )?;
+        let mut statement =
+            self.prepare("SELECT coalesce((SELECT min(id) FROM live), 0), coalesce((SELECT max(id) FROM live), 0)")?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
@@ -154,10 +152,11 @@ impl Txn<'_> {
             params![proof, now.wall_ms],
         )? == 1;
         if fresh {
+            // Its neighbours lie on the page that is written anyway; over time every proof is some new one's neighbour.
             self.execute(
                 "DELETE FROM used_proof WHERE proof IN
-                 (SELECT proof FROM used_proof WHERE used_ms < ?1 ORDER BY used_ms LIMIT ?2)",
-                params![now.wall_ms - PROOFS_KEPT_MS, PRUNED_AT_ONCE],
+                 (SELECT proof FROM used_proof WHERE proof > ?1 ORDER BY proof LIMIT ?2) AND used_ms < ?3",
+                params![proof, PRUNED_AT_ONCE, now.wall_ms - PROOFS_KEPT_MS],
             )?;
         }
         Ok(!fresh)
@@ -208,10 +207,11 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// Drops live events that can no longer be resumed.
+    /// Drops live events that can no longer be resumed, the oldest first and never the newest.
     pub fn live_prune(&mut self, now: &Now) -> Result<(), LedgerError> {
         self.execute(
-            "DELETE FROM live WHERE id IN (SELECT id FROM live WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
+            "DELETE FROM live WHERE id IN (SELECT id FROM live ORDER BY id LIMIT ?2) AND at_ms < ?1
+                 AND id < (SELECT max(id) FROM live)",
             params![now.wall_ms - LIVE_KEPT_MS, PRUNED_AT_ONCE],
         )?;
         Ok(())

@@ -142,6 +142,54 @@ fn a_proof_is_used_once_also_across_a_restart() {
 }
 
 #[test]
+fn a_lone_piece_of_work_that_fails_leaves_nothing_and_hinders_nobody() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let failed = ledger.write_wait(|txn| {
+        append(txn, 1, 1_000)?;
+        txn.live_append(&now(1_000), "test", None, "1")?;
+        Err::<(), _>(LedgerError::Stopped)
+    });
+    assert!(matches!(failed, Err(WriteError::Work(LedgerError::Stopped))));
+    assert_eq!(ledger.write_wait(|txn| append(txn, 2, 1_000)).unwrap(), 1, "its number was given back");
+    assert_eq!(ledger.read(|reads| reads.live_bounds()).unwrap(), (0, 0));
+    assert_eq!((chain(&ledger).events, chain(&ledger).faults.len()), (1, 0));
+}
+
+#[test]
+fn old_live_events_go_and_ids_never_come_twice() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let tell = |at_ms: i64| {
+        ledger
+            .write_wait(move |txn| {
+                txn.live_append(&now(at_ms), "test", None, "{}")?;
+                txn.live_prune(&now(at_ms))
+            })
+            .unwrap();
+        ledger.read(|reads| reads.live_bounds()).unwrap()
+    };
+    assert_eq!([tell(0), tell(1), tell(2)], [(1, 1), (1, 2), (1, 3)]);
+    assert_eq!(tell(DAY_MS + 1), (2, 4), "only the first is over a day old");
+    assert_eq!(tell(3 * DAY_MS), (5, 5));
+    ledger.write_wait(|txn| txn.live_prune(&now(9 * DAY_MS))).unwrap();
+    assert_eq!(tell(9 * DAY_MS), (6, 6), "the newest stayed until a newer one came");
+}
+
+#[test]
+fn old_proofs_are_dropped_by_their_new_neighbours() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let used = |first: u8, at_ms: i64| ledger.write_wait(move |txn| txn.proof_use(&[first; 32], &now(at_ms))).unwrap();
+    assert!((10..20).all(|first| !used(first, 0)));
+    assert!(!used(9, 36 * DAY_MS), "after 10, 11, 12 and 13, which are too old now");
+    assert!(!used(11, 36 * DAY_MS), "forgotten");
+    assert!(used(19, 36 * DAY_MS), "too far from it, still known");
+}
+
+#[test]
 fn foreign_newer_and_changed_files_are_refused_and_left_alone() {
     let refused = |prepare: fn(&Path)| {
         let scratch = Scratch::new();

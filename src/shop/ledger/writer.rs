@@ -50,6 +50,13 @@ enum Undo {
     Group,
 }
 
+/// How the transaction of a group ends.
+enum End {
+    Commit,
+    /// There is nothing to keep.
+    Rollback,
+}
+
 struct Task<T, E, F> {
     work: Option<F>,
     outcome: Option<Result<T, E>>,
@@ -204,9 +211,15 @@ impl Writer {
         tail: &mut Tail,
         live: &mut Vec<LiveRow>,
     ) -> Result<(), LedgerError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let outcome = group.iter_mut().try_for_each(|work| self.run_one(work.as_mut(), tail, live));
-        let outcome = outcome.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?));
+        self.statement("BEGIN IMMEDIATE")?;
+        let outcome = match group {
+            [alone] => self.run_alone(alone.as_mut(), tail, live),
+            many => many.iter_mut().try_for_each(|work| self.run_one(work.as_mut(), tail, live)).map(|()| End::Commit),
+        };
+        let outcome = outcome.and_then(|end| match end {
+            End::Commit => self.statement("COMMIT"),
+            End::Rollback => self.statement("ROLLBACK"),
+        });
         if outcome.is_err() && !self.connection.is_autocommit() {
             // The connection is dropped next; a rollback that fails too changes nothing.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -214,20 +227,41 @@ impl Writer {
         outcome
     }
 
+    /// A piece of work that is alone in its group, as a tap in a quiet shop is, needs no savepoint: what undoes it undoes
+    /// the transaction.
+    fn run_alone(&self, work: &mut dyn Work, tail: &mut Tail, live: &mut Vec<LiveRow>) -> Result<End, LedgerError> {
+        let tail_before = tail.clone();
+        let mut txn = Txn::new(&self.connection, tail, live);
+        match work.run(&mut txn) {
+            Ok(()) => Ok(End::Commit),
+            Err(Undo::Alone) => {
+                *tail = tail_before;
+                live.clear();
+                Ok(End::Rollback)
+            }
+            Err(Undo::Group) => Err(txn.into_fault()),
+        }
+    }
+
     fn run_one(&self, work: &mut dyn Work, tail: &mut Tail, live: &mut Vec<LiveRow>) -> Result<(), LedgerError> {
         let (tail_before, live_before) = (tail.clone(), live.len());
-        self.connection.prepare_cached("SAVEPOINT work")?.execute([])?;
+        self.statement("SAVEPOINT work")?;
         let mut txn = Txn::new(&self.connection, tail, live);
         match work.run(&mut txn) {
             Ok(()) => {}
             Err(Undo::Alone) => {
-                self.connection.prepare_cached("ROLLBACK TO work")?.execute([])?;
+                self.statement("ROLLBACK TO work")?;
                 *tail = tail_before;
                 live.truncate(live_before);
             }
             Err(Undo::Group) => return Err(txn.into_fault()),
         }
-        self.connection.prepare_cached("RELEASE work")?.execute([])?;
+        self.statement("RELEASE work")
+    }
+
+    /// One of the few statements around the work, prepared once.
+    fn statement(&self, text: &str) -> Result<(), LedgerError> {
+        self.connection.prepare_cached(text)?.execute([])?;
         Ok(())
     }
 

@@ -154,7 +154,7 @@ impl Till {
         self.command_in_txn(txn, now, actor, serial, &command, asked)
     }
 
-    fn command_in_txn(
+    pub(super) fn command_in_txn(
         &self,
         txn: &mut Txn<'_>,
         now: &Now,

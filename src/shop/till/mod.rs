@@ -6,10 +6,15 @@
 
 mod audit;
 mod command;
+mod media;
+mod moves;
 mod people;
 mod posting;
 mod present;
+mod rehearse;
+mod report;
 mod sale;
+mod search;
 mod view;
 
 use std::collections::BTreeMap;
@@ -26,8 +31,10 @@ use crate::shop::ledger::{Ledger, LedgerError, StaffRow, TokenRow, Txn};
 
 pub use audit::{BooksReport, verify};
 pub use command::HandPosting;
+pub use media::BINDING_S;
 pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
+pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
 
 /// The programmes that run here, each with all its versions.

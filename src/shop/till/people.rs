@@ -220,7 +220,7 @@ impl Till {
     ) -> Result<CredentialId, TillError> {
         let id = CredentialId(self.random());
         let kid = self.keys().tokens.newest();
-        let row = CredentialRow { id: id.0.to_vec(), card, medium, kid, created_ms, revoked: false };
+        let row = CredentialRow { id: id.0.to_vec(), card, medium, kid, chip: None, created_ms, revoked: false };
         txn.credential_insert(&row)?;
         Ok(id)
     }
@@ -274,7 +274,7 @@ impl Till {
 }
 
 /// Personal data as one text, for the salted hash.
-fn person_text(person: &Person) -> String {
+pub(super) fn person_text(person: &Person) -> String {
     let given = [
         ("first_name", person.first_name.as_deref()),
         ("last_name", person.last_name.as_deref()),

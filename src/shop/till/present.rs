@@ -92,6 +92,9 @@ struct Told {
 impl Till {
     /// A card is shown. Whatever comes of it leaves an event; the answer may leave only after the commit.
     pub fn present_in_txn(&self, txn: &mut Txn<'_>, now: &Now, shown: Presentation) -> Result<Tapped, TillError> {
+        if let Some(tapped) = self.bound_in_txn(txn, now, &shown)? {
+            return Ok(tapped);
+        }
         match self.find(txn, now, &shown)? {
             Found::Nothing(told) => self.nothing_in_txn(txn, now, &shown, told),
             Found::Several { token, cards } => {
@@ -150,10 +153,16 @@ impl Till {
         let known = match &token.claim {
             Claim::Phone(phone) => match txn.reads().cards_by_phone(phone)?.as_slice() {
                 [] => None,
-                [card] => Some(CredentialFacts { card: *card, medium: Medium::Number, revoked: false }),
+                [card] => Some(number_facts(*card)),
                 several => return Ok(Found::Several { token, cards: several.to_vec() }),
             },
             claim => credential_of(&txn.reads(), claim)?,
+        };
+        let known = match (known, &token.claim, counter_of(&token)) {
+            (Some(facts), Claim::Chip(chip), Some(_)) => {
+                Some(CredentialFacts { counter: txn.reads().chip_counter_fetch(chip)?, ..facts })
+            }
+            (known, _, _) => known,
         };
         // A proof counts as used only where it names a credential of ours: others would fill the memory for nothing.
         let seen_before = match (&token.freshness, &known) {
@@ -161,7 +170,13 @@ impl Till {
             _ => false,
         };
         Ok(match judge(&token, known.as_ref(), seen_before, now, &self.settings().policy) {
-            Ok(resolved) => Found::Card { token, resolved },
+            Ok(resolved) => {
+                // With the award in one commit: a proof that counted never counts again.
+                if let (Claim::Chip(chip), Some(counter)) = (&token.claim, counter_of(&token)) {
+                    txn.chip_counter_store(chip, counter)?;
+                }
+                Found::Card { token: Token { grade: resolved.grade, ..token }, resolved }
+            }
             Err(why) => {
                 let mut told = self.told(why.told(), Some(token), why.card());
                 match why {
@@ -233,7 +248,7 @@ impl Till {
         let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
         let within =
             past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Some(mut view) = from_json::<TapView>(&past.answer) else { return Ok(None) };
+        let Some(first) = from_json::<TapView>(&past.answer) else { return Ok(None) };
         if !within || card.row.deleted || card.row.blocked {
             return Ok(None);
         }
@@ -244,8 +259,11 @@ impl Till {
         let at = crate::pure::domain::Moment { ms: past.at_ms, zone: now.zone.clone() };
         let clock = at.zoned().strftime("%H:%M:%S").to_string();
         let text = text::outcome(self.settings().language, &text::Outcome::AlreadyCounted { at: &clock });
-        view.outcome = "already_counted".to_owned();
-        view.text = text;
+        // What was counted is the first answer's; where and by what the card is shown is this presentation's.
+        let begun = view_begin(shown, Some(token), past.visit, &at);
+        let TapView { till, reader, medium, grade, timing_ms, .. } = begun;
+        let outcome = "already_counted".to_owned();
+        let view = TapView { till, reader, medium, grade, timing_ms, outcome, text, ..first };
         self.tell(txn, now, shown, &view)?;
         Ok(Some(Tapped { view, card: Some(card.row.serial) }))
     }
@@ -373,21 +391,37 @@ impl Till {
 fn credential_of(reads: &Reads<'_>, claim: &Claim) -> Result<Option<CredentialFacts>, TillError> {
     let by_id = |id: &[u8]| -> Result<Option<CredentialFacts>, TillError> {
         let row = reads.credential_fetch(id)?;
-        Ok(row.map(|row| CredentialFacts { card: row.card, medium: row.medium, revoked: row.revoked }))
+        Ok(row.map(|row| CredentialFacts {
+            card: row.card,
+            medium: row.medium,
+            revoked: row.revoked,
+            chip: row.chip,
+            counter: None,
+        }))
     };
     match claim {
-        Claim::Credential(id) => by_id(&id.0),
+        Claim::Credential(id) | Claim::Tag { id, .. } => by_id(&id.0),
         Claim::Chip(hash) => by_id(hash),
         Claim::Serial(serial) => {
             let card = reads.card_fetch(*serial)?;
-            Ok(card.map(|card| CredentialFacts { card: card.serial, medium: Medium::Number, revoked: false }))
+            Ok(card.map(|card| number_facts(card.serial)))
         }
         Claim::Phone(_) => Ok(None),
     }
 }
 
+/// What is known of a card that a number found.
+fn number_facts(card: Serial) -> CredentialFacts {
+    CredentialFacts { card, medium: Medium::Number, revoked: false, chip: None, counter: None }
+}
+
+/// The counter of the chip that made a token, where it has one.
+fn counter_of(token: &Token) -> Option<u32> {
+    token.freshness.as_ref().and_then(|freshness| freshness.counter)
+}
+
 /// A view with what is known of every presentation.
-fn view_begin(
+pub(super) fn view_begin(
     shown: &Presentation,
     token: Option<&Token>,
     visit: VisitId,

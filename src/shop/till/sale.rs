@@ -8,6 +8,7 @@ use super::{Outcome, Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{Actor, EventKind, Grade, Moment, Now, SaleId, Serial, TillId, VisitId};
 use crate::pure::program::decide::{Item, Redeem, Sale, SalePhase, Target};
+use crate::pure::program::round::AMOUNT_MAX_MINOR;
 use crate::pure::program::{self, Ask, Command, Verdict};
 use crate::pure::text;
 use crate::pure::wire::lan::{
@@ -44,6 +45,10 @@ impl Till {
             None => None,
             Some(text) => Some(text.parse().map_err(|_| TillError::field("/serial", "not a serial"))?),
         };
+        // A sale may wait for its card; what no card could make right is told at once.
+        if !(0..=AMOUNT_MAX_MINOR).contains(&request.amount_minor) {
+            return Err(TillError::field("/amount_minor", format!("0 to {AMOUNT_MAX_MINOR} minor units")));
+        }
         if request.txn_id.as_ref().is_some_and(|id| !super::command::txn_id_ok(id)) {
             return Err(TillError::field("/txn_id", "1 to 64 printable ASCII characters"));
         }
@@ -144,7 +149,9 @@ impl Till {
         let Some(request) = from_json::<SaleRequest>(&row.request) else { return Ok(()) };
         let command = self.sale_command(request, till.clone())?;
         let card = Shown { card: shown.card, visit: Some(shown.visit), grade: Some(shown.grade) };
-        let actor = Actor::device(Some(till.clone()));
+        let mut actor = Actor::device(Some(till.clone()));
+        // Who rang it up was known when the sale was sent.
+        actor.staff = command.request.staff.as_deref().and_then(|staff| staff.parse().ok());
         let sold = match self.sale_on_card_in_txn(txn, now, actor, &command, row.clone(), card) {
             Ok(Outcome::Done(view)) => json(&view),
             Ok(Outcome::Refused(problem)) => json(&*problem),

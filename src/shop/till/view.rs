@@ -13,7 +13,12 @@ use crate::pure::wire::lan::{
     ProgrammeView,
 };
 use crate::pure::wire::text::{Json, from_json, object, part, short_name};
-use crate::shop::ledger::{LedgerError, PersonRow, Reads};
+use crate::shop::ledger::{CredentialRow, LedgerError, PersonRow, Reads};
+
+/// Names a credential in requests and events. Its id would, with the key, mint the token: a hash names it as well.
+pub(super) fn credential_name(id: &[u8]) -> String {
+    crockford::encode(&short_name(id))
+}
 
 /// What an event tells of each of its lines.
 pub(super) struct EventFacts<'e> {
@@ -194,21 +199,22 @@ impl Till {
             return Ok(None);
         }
         let rows = reads.credentials_of_card(serial)?;
-        let credentials = rows
-            .into_iter()
-            .map(|row| CredentialView {
-                // The id of the row would, with the key, mint the token: a hash names it as well.
-                id: crockford::encode(&short_name(&row.id)),
-                medium: row.medium.name().to_owned(),
-                created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
-                revoked: row.revoked,
-                text: match (with_text && !row.revoked, row.lc1_id(), row.kid) {
-                    (true, Some(id), Some(kid)) => self.keys().tokens.mint(kid, id),
-                    _ => None,
-                },
-            })
-            .collect();
+        let credentials = rows.into_iter().map(|row| self.credential_view(row, with_text)).collect();
         Ok(Some(CredentialList { credentials }))
+    }
+
+    /// A medium of a card, with what it carries where that is asked for and known.
+    pub(super) fn credential_view(&self, row: CredentialRow, with_text: bool) -> CredentialView {
+        CredentialView {
+            id: credential_name(&row.id),
+            medium: row.medium.name().to_owned(),
+            created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
+            revoked: row.revoked,
+            text: match (with_text && !row.revoked, row.lc1_id(), row.kid) {
+                (true, Some(id), Some(kid)) => self.keys().tokens.mint(kid, id),
+                _ => None,
+            },
+        }
     }
 
     /// The programmes that run here.

@@ -9,6 +9,7 @@ mod people;
 mod sheet;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -68,6 +69,14 @@ pub struct Secrets {
 /// Makes the folder, or finds what an earlier start made. Certificates are valid from a day before `now`.
 pub fn prepare(dir: &Path, listen: SocketAddr, now: &Now) -> Result<DemoShop> {
     let dir = std::path::absolute(dir)?;
+    if !dir.exists() {
+        // It will hold tokens and keys, `demo.json` among them: for whoever runs the demo alone.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .with_context(|| format!("cannot make {}; give a folder that you may write: --dir DIR", dir.display()))?;
+    }
     let programmes = dir.join("programmes");
     std::fs::create_dir_all(&programmes).with_context(|| {
         format!("cannot make {}; give a folder that you may write: --dir DIR", programmes.display())

@@ -5,7 +5,10 @@ use anyhow::{Result, anyhow};
 use super::{LISTED, PROGRAMMES, Secrets, TILL};
 use crate::base::pin;
 use crate::pure::domain::entry::RemoveReason;
-use crate::pure::domain::{Actor, CustomerId, Now, ProgrammeName, Role, Serial, TillId};
+use crate::pure::domain::event::Happening;
+use crate::pure::domain::{
+    Actor, Claim, CustomerId, EventKind, Grade, Medium, Now, ProgrammeName, Role, Serial, TillId, Token,
+};
 use crate::pure::program::Command;
 use crate::pure::wire::lan::CustomerRequest;
 use crate::shop::ledger::{Txn, WriteError};
@@ -200,6 +203,22 @@ fn person(index: usize, dice: &mut Dice) -> CustomerRequest {
     }
 }
 
+/// The programme whose listed cards have a key fob.
+const FOBS_FOR: &str = "cafe10";
+
+/// The UID of the NTAG 424 fob that belongs to a listed card: 04 as of its maker, and six bytes of the serial.
+pub(super) fn fob_uid(card: Serial) -> [u8; 7] {
+    let mut uid = [0x04; 7];
+    uid[1..].copy_from_slice(&card.bits().to_be_bytes()[2..]);
+    uid
+}
+
+/// What that fob is known by; `None` where the shop hashes no UIDs.
+pub(super) fn fob(till: &Till, card: Serial) -> Option<Token> {
+    let chip = till.keys().uid.as_ref()?.hash(&fob_uid(card))?;
+    Some(Token { medium: Medium::Ntag424, grade: Grade::A, claim: Claim::Chip(chip), freshness: None })
+}
+
 fn people_make_in_txn(
     till: &Till,
     txn: &mut Txn<'_>,
@@ -214,6 +233,10 @@ fn people_make_in_txn(
         for programme in planned.programmes {
             let card = till.card_issue_in_txn(txn, now, actor.clone(), id, &programme)?;
             let serial = card.serial.parse().map_err(|_| TillError::field("/serial", "no serial"))?;
+            if let (true, Some(token)) = (planned.listed && programme.as_str() == FOBS_FOR, fob(till, serial)) {
+                let what = Happening::new(EventKind::CredentialChanged, actor.clone());
+                till.bind_in_txn(txn, now, what, serial, &token)?;
+            }
             if !planned.listed {
                 visitors.push(Visitor { card: serial, programme });
             }

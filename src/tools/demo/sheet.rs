@@ -3,8 +3,9 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::people::{fob, fob_uid};
 use super::{DemoShop, LISTED, PROGRAMMES, TILL, staff, write_whole};
-use crate::pure::domain::{Medium, ProgrammeName};
+use crate::pure::domain::{Claim, Medium, ProgrammeName};
 use crate::shop::ledger::{CardRow, Reads};
 use crate::shop::till::Till;
 
@@ -60,6 +61,13 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
         let live = credentials.iter().find(|credential| credential.medium == medium && !credential.revoked)?;
         till.keys().tokens.mint(live.kid?, live.lc1_id()?)
     };
+    let fob = fob(till, card.serial).map(|token| token.claim);
+    let has_fob = credentials.iter().any(|credential| {
+        let Some(Claim::Chip(chip)) = &fob else { return false };
+        credential.medium == Medium::Ntag424 && !credential.revoked && credential.id == chip
+    });
+    let hex = |uid: [u8; 7]| uid.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let fob_uid = has_fob.then(|| hex(fob_uid(card.serial)));
     Ok(json!({
         "serial": card.serial.to_string(),
         "programme": card.programme.as_str(),
@@ -67,6 +75,6 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
         "nfc_message": text(Medium::AppleVas),
         "smart_tap_value": text(Medium::SmartTap),
         "barcode": text(Medium::Barcode),
-        "ntag424_uid": Value::Null,
+        "ntag424_uid": fob_uid,
     }))
 }

@@ -17,13 +17,7 @@ const clock = tap => (tap.at || '').slice(11, 16);  // the shop's own time: the 
 const grouped = serial => serial.replace(/(.{4})(?=.)/g, '$1 ');
 const who = tap => tap.customer_name || (tap.card ? `${page.card} ${grouped(tap.card.serial)}` : page[tap.outcome]);
 
-function element(name, text, classes) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (classes) made.className = classes;
-  return made;
-}
-
+const element = (name, textContent = '', className = '') => Object.assign(document.createElement(name), {textContent, className});
 const figure = (amount, scale) => new Intl.NumberFormat(language, {minimumFractionDigits: scale}).format(amount / 10 ** scale);
 
 // The card: stamps as a grid, everything else as a bar to the next reward.
@@ -39,11 +33,9 @@ function drawCard(card, fresh) {
     at('stamps').style.setProperty('--columns', columns);
     at('stamps').setAttribute('aria-label', `${reached} / ${of}`);
     at('stamps').replaceChildren(...Array.from({length: total}, (_, index) => {
-      const filled = index < card.balance;
-      const stamp = element('i', filled ? '' : String(index + 1), filled ? 'filled' : 'empty');
-      if (filled && index >= card.balance - fresh) stamp.classList.add('fresh');
-      if (index === total - 1) stamp.classList.add('goal');
-      return stamp;
+      const filled = index < card.balance, goal = index === total - 1;
+      const classes = [filled ? 'filled' : 'empty', goal && 'goal', filled && index >= card.balance - fresh && 'fresh'];
+      return element('i', filled || goal ? '★' : String(index + 1), classes.filter(Boolean).join(' '));
     }));
   } else {
     const goal = card.to_next_reward !== null;
@@ -58,15 +50,13 @@ function drawCard(card, fresh) {
   if (card.rewards_available > 0) chips.push(element('li', `★ ${page.ready}: ${card.rewards_available}`, 'prize'));
   if (drawn && card.to_next_reward > 0) chips.push(element('li', `${card.to_next_reward} ${page.next}`));
   if (card.tier) chips.push(element('li', `${page.tier} ${card.tier}`));
-  if (card.next_expiry) {
-    const day = new Date(card.next_expiry.at.slice(0, 10) + 'T12:00').toLocaleDateString(language);
-    chips.push(element('li', `${page.lapses} ${day}: ${figure(card.next_expiry.amount, card.kind === 'stamps' ? 0 : card.scale)}`));
-  }
+  const day = card.next_expiry && new Date(card.next_expiry.at.slice(0, 10) + 'T12:00').toLocaleDateString(language);
+  if (day) chips.push(element('li', `${page.lapses} ${day}: ${figure(card.next_expiry.amount, card.scale)}`));
   at('chips').replaceChildren(...chips);
 }
 
 function show(tap) {
-  if (shown && lasting(shown)) hold(shown);
+  if (shown && lasting(shown) && !(tap.card && shown.card?.serial === tap.card.serial)) hold(shown);
   shown = tap;
   clearTimeout(clearing);
   at('idle').hidden = true;
@@ -76,6 +66,7 @@ function show(tap) {
   at('word').textContent = page[tap.outcome] || tap.outcome;
   at('time').textContent = clock(tap);
   at('verdict').textContent = tap.text;
+  at('said').textContent = `${page[tap.outcome]}. ${tap.card ? who(tap) + ': ' : ''}${tap.text}`;
   const note = tap.clock_suspect ? page.clock : told('remedies', tap.outcome === 'already_counted' ? tap.outcome : tap.code);
   at('remedy').textContent = note;
   at('remedy').hidden = !note;
@@ -107,9 +98,8 @@ function hold(tap) {
 function list() {
   at('none').hidden = taps.length > 0;
   at('recent').replaceChildren(...taps.map(({tap}) => {
-    const row = element('li');
+    const row = element('li'), words = element('div');
     row.dataset.outcome = tap.outcome;
-    const words = element('div');
     words.append(element('b', who(tap)), element('span', tap.text, 'text'));
     row.append(element('span', signs[tap.outcome], 'sign'), words, element('time', clock(tap)));
     return row;
@@ -125,6 +115,7 @@ function take(id, tap, age_ms) {
 }
 
 function lamp(id, outcome, word, lines) {
+  page[id] = outcome;
   at(`lamp-${id}`).dataset.outcome = outcome;
   at(`lamp-${id}`).querySelector('.sign').textContent = signs[outcome];
   at(`lamp-${id}`).querySelector('.spoken').textContent = `: ${word}`;
@@ -132,7 +123,7 @@ function lamp(id, outcome, word, lines) {
 }
 
 async function ask(path) {
-  const answer = await fetch(path, {cache: 'no-store', headers: {Accept: 'application/json'}});
+  const answer = await fetch(path, {cache: 'no-store'});
   if (answer.status === 401) location.reload();  // the session is over: the page becomes the login page
   return answer.ok ? answer.json() : null;
 }
@@ -141,8 +132,7 @@ async function readers() {
   const known = await ask('/v1/readers').catch(() => null);
   if (!known) return;
   const down = known.service !== 'ok', none = !down && known.readers.length === 0;
-  const trouble = known.readers.some(reader => reader.remedy);
-  const outcome = down ? 'refused' : none || trouble ? 'already_counted' : 'awarded';
+  const outcome = down ? 'refused' : none || known.readers.some(one => one.remedy) ? 'already_counted' : 'awarded';
   const lines = known.readers.map(one => `${one.name}: ${told('states', one.state) || one.state}`);
   if (down) lines.unshift(page.no_service, ...(known.remedy ? [known.remedy] : []));
   if (none) lines.unshift(page.no_reader);
@@ -161,8 +151,7 @@ function listen() {
   on('hello', event => {
     ahead_ms = Date.parse(JSON.parse(event.data).now) - Date.now();
     lamp('stream', 'awarded', page.live, [page.live]);
-    recent();
-    readers();
+    recent().then(readers);
   });
   const age_ms = tap => Date.now() + ahead_ms - Date.parse(tap.at);
   const tapped = ({data, lastEventId}, tap = JSON.parse(data)) => take(Number(lastEventId), tap, age_ms(tap));
@@ -205,6 +194,6 @@ louder(loud);
 at('sound').onclick = () => { louder(!loud); sound('presented'); };
 at('shown').onclick = clear;
 at('held-done').onclick = () => { at('held').hidden = true; };
-onkeydown = ({key}) => { if (key === 'Escape') shown ? clear() : at('held-done').click(); };
+onkeydown = ({key}) => { if (key === 'Escape' && !document.querySelector(':popover-open')) shown ? clear() : at('held-done').click(); };
 setInterval(() => { if (!document.hidden) readers(); }, 30000);
 listen();

@@ -197,6 +197,27 @@ pub struct CredentialView {
     pub text: Option<String>,
 }
 
+/// What is to be bound to a card: the next medium that is shown at a till, or a printed code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRequest {
+    /// The till at which the medium will be shown.
+    pub till: Option<String>,
+    /// The text of a printed code of this shop.
+    pub code: Option<String>,
+}
+
+/// A card waits for its medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BindingView {
+    /// `waiting`.
+    pub status: String,
+    /// The till at which the medium is to be shown.
+    pub till: String,
+    /// For so long, seconds.
+    pub wait_s: i64,
+}
+
 /// A card's credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CredentialList {

@@ -4,6 +4,7 @@
 mod card;
 mod entry;
 mod health;
+mod moves;
 mod people;
 mod problem;
 mod sale;
@@ -12,6 +13,7 @@ mod tap;
 pub use card::*;
 pub use entry::*;
 pub use health::*;
+pub use moves::*;
 pub use people::*;
 pub use problem::*;
 pub use sale::*;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A new customer; every field is optional.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomerRequest {
     /// Given name, at most 100 characters.
@@ -33,6 +33,53 @@ pub struct CustomerRequest {
     pub referred_by: Option<String>,
     /// Consents by name.
     pub consents: BTreeMap<String, bool>,
+}
+
+impl std::fmt::Debug for CustomerRequest {
+    /// Shows nothing: everything in it is personal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CustomerRequest(…)")
+    }
+}
+
+impl CustomerRequest {
+    /// This one with the fields of `patch` in place of its own (RFC 7396: null takes a field away, objects are joined).
+    ///
+    /// # Errors
+    /// What is wrong with the patch: an unknown field, or one of another type.
+    pub fn patched(&self, patch: &serde_json::Value) -> Result<Self, String> {
+        let mut fields = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        merge(&mut fields, patch);
+        serde_json::from_value(fields).map_err(|error| error.to_string())
+    }
+}
+
+/// RFC 7396 section 2.
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::Value::Object(serde_json::Map::new());
+    }
+    let Some(fields) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            merge(fields.entry(name.clone()).or_insert(serde_json::Value::Null), value);
+        }
+    }
+}
+
+/// A page of customers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CustomerList {
+    /// The customers, as sorted.
+    pub customers: Vec<CustomerView>,
+    /// Where the next page begins; null on the last.
+    pub next_cursor: Option<String>,
 }
 
 /// A customer.

@@ -100,8 +100,10 @@ pub struct ReaderView {
     pub name: String,
     /// The till that it serves.
     pub till: String,
-    /// `ready`, `busy`, `stuck`, `waiting_for_lift`, `down`, ….
+    /// `ready`, `lift_first`, `mute`, `held`, `stuck`, `no_service`, ….
     pub state: String,
+    /// A chip is held to it, or was within the last half second: the next one is read after that.
+    pub occupied: bool,
     /// What to do about it, where something is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,

@@ -23,7 +23,8 @@ CREATE TABLE event (
     body        BLOB NOT NULL,
     UNIQUE (incarnation, seq)
 ) STRICT;
-CREATE INDEX event_card ON event (card, position) WHERE card IS NOT NULL;
+-- With the kind in it a card's taps are counted without looking at their events.
+CREATE INDEX event_card ON event (card, position, kind) WHERE card IS NOT NULL;
 CREATE INDEX event_customer ON event (customer, position) WHERE customer IS NOT NULL;
 
 -- Where the entries of a card stand: the entry itself is in its event's body.
@@ -105,6 +106,8 @@ CREATE TABLE credential (
     card        INTEGER NOT NULL REFERENCES card (serial),
     medium      TEXT NOT NULL,
     kid         INTEGER,
+    -- The chip to which the text of a tag is bound: the keyed hash of its UID.
+    chip        BLOB,
     created_ms  INTEGER NOT NULL,
     revoked_ms  INTEGER
 ) STRICT, WITHOUT ROWID;
@@ -160,12 +163,26 @@ CREATE TABLE sale (
 CREATE INDEX sale_txn ON sale (txn_id, made_ms);
 CREATE INDEX sale_pending ON sale (till, made_ms) WHERE state IN ('waiting', 'open');
 
--- Proofs that were used once (SHA-256 of a cryptogram): a second one is a replay, also after a restart.
+-- Proofs that were used once (SHA-256 of a cryptogram): a second one is a replay, also after a restart. Old ones are found
+-- without an index by age: each new proof looks at its neighbours, and proofs fall evenly.
 CREATE TABLE used_proof (
     proof    BLOB PRIMARY KEY,
     used_ms  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX used_proof_age ON used_proof (used_ms);
+
+-- The highest counter that each chip (the keyed hash of its UID) showed: a proof with no higher one is old.
+CREATE TABLE chip_counter (
+    chip    BLOB PRIMARY KEY,
+    counter INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The card that waits at a till for the next medium shown there, by time since boot.
+CREATE TABLE binding (
+    till    TEXT PRIMARY KEY,
+    card    INTEGER NOT NULL REFERENCES card (serial),
+    boot_id BLOB NOT NULL,
+    boot_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- First answers of requests, by token and key.
 CREATE TABLE idempotency (
@@ -181,25 +198,24 @@ CREATE INDEX idempotency_age ON idempotency (made_ms);
 
 -- Work that follows a posting and may run twice: at most one waiting row for each topic and card.
 CREATE TABLE outbox (
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,
     topic           TEXT NOT NULL,
     card            INTEGER NOT NULL,
     revision        INTEGER NOT NULL,
     made_ms         INTEGER NOT NULL,
     next_attempt_ms INTEGER NOT NULL,
     attempts        INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (topic, card)
-) STRICT;
+    PRIMARY KEY (topic, card)
+) STRICT, WITHOUT ROWID;
 
--- The live events of the last 24 hours, so that a listener that was away resumes.
+-- The live events of the last 24 hours, so that a listener that was away resumes. The newest row always stays, so that
+-- no id comes twice.
 CREATE TABLE live (
-    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id      INTEGER PRIMARY KEY,
     at_ms   INTEGER NOT NULL,
     name    TEXT NOT NULL,
     till    TEXT,
     data    TEXT NOT NULL
 ) STRICT;
-CREATE INDEX live_age ON live (at_ms);
 
 CREATE TABLE api_token (
     id          BLOB PRIMARY KEY,

@@ -2,12 +2,13 @@
 //! read, read again, and reported, without threads and without a clock.
 //!
 //! - Proofs settle a presence: it is booked once, however long the phone stays.
-//! - A phone that must be unlocked, or asks which pass, is asked again every [`Limits::retry_every_ns`] while it stays, up
-//!   to [`Limits::retry_ns`] (apple-vas.md section 11); a chip that another program holds likewise.
+//! - A phone that must be unlocked, or asks which pass, and that its machine resets, is asked again every
+//!   [`Limits::retry_every_ns`] while it stays, up to [`Limits::retry_ns`] (apple-vas.md section 11); a chip that another
+//!   program holds likewise. One that is left as it is waits until it was lifted (google-smart-tap.md section 1).
 //! - A chip that left too early is read when it comes back within the presence.
 //! - Each problem is told once in a presence.
 
-use crate::pure::tap::TapProblem;
+use crate::pure::tap::{Release, TapProblem};
 
 use super::Limits;
 use super::exchange::End;
@@ -100,8 +101,9 @@ impl Attending {
         self.settled = true;
     }
 
-    /// An attempt ended at `now_ns`; `stuck` when the reader gave no answer for so long that it was reported already.
-    pub fn end(&mut self, end: End, stuck: bool, now_ns: i64, limits: &Limits) -> Report {
+    /// An attempt ended at `now_ns`, its machine released the chip by `release`; `stuck` when the reader gave no answer for
+    /// so long that it was reported already.
+    pub fn end(&mut self, end: End, release: Release, stuck: bool, now_ns: i64, limits: &Limits) -> Report {
         let since_ns = *self.first_ns.get_or_insert(now_ns);
         if stuck {
             self.settled = true;
@@ -112,6 +114,7 @@ impl Attending {
                 self.settled = true;
                 return Report::Proofs(sealed);
             }
+            End::Problem(problem) if problem.tries_again() && release != Release::Reset => return self.tell(problem),
             End::Problem(problem) => (problem, problem.tries_again()),
             End::Fault(ChipFault::Left | ChipFault::Reset | ChipFault::Broken) => (TapProblem::HoldStill, false),
             // The reader says itself that it is gone.
@@ -157,7 +160,7 @@ mod tests {
         let mut attending = Attending::new(PresenceId(1));
         assert_eq!(attending.next(&chip(1, true), 0), Next::Read);
         attending.begin(&chip(1, true));
-        assert!(matches!(attending.end(sealed(), false, 0, &LIMITS), Report::Proofs(_)));
+        assert!(matches!(attending.end(sealed(), Release::Unpower, false, 0, &LIMITS), Report::Proofs(_)));
         for insertions in 1..5 {
             assert_eq!(attending.next(&chip(insertions, true), i64::MAX), Next::Rest);
         }
@@ -173,7 +176,7 @@ mod tests {
                     attending.begin(&chip(1, true));
                     reads += 1;
                     let end = End::Problem(TapProblem::UnlockPhone);
-                    reports.push(attending.end(end, false, now_ns, &LIMITS));
+                    reports.push(attending.end(end, Release::Reset, false, now_ns, &LIMITS));
                 }
                 Next::NotBefore(at_ns) => {
                     assert_eq!(at_ns - now_ns, 500_000_000);
@@ -192,13 +195,27 @@ mod tests {
         let mut attending = Attending::new(PresenceId(1));
         for problem in [TapProblem::UnlockPhone, TapProblem::ChoosePass] {
             attending.begin(&chip(1, true));
-            let report = attending.end(End::Problem(problem), false, 0, &LIMITS);
+            let report = attending.end(End::Problem(problem), Release::Reset, false, 0, &LIMITS);
             assert_eq!(report, Report::Problem(problem));
         }
         assert_eq!(attending.next(&chip(1, false), i64::MAX), Next::Rest, "not while it is lifted");
         assert_eq!(attending.next(&chip(2, true), 0), Next::NotBefore(500_000_000), "nor before its time");
         attending.begin(&chip(2, true));
-        assert!(matches!(attending.end(sealed(), false, 1, &LIMITS), Report::Proofs(_)));
+        assert!(matches!(attending.end(sealed(), Release::Unpower, false, 1, &LIMITS), Report::Proofs(_)));
+    }
+
+    #[test]
+    fn a_phone_that_its_machine_leaves_is_asked_again_once_it_was_lifted() {
+        let mut attending = Attending::new(PresenceId(1));
+        attending.begin(&chip(1, true));
+        let end = End::Problem(TapProblem::UnlockPhone);
+        let report = attending.end(end.clone(), Release::Leave, false, 0, &LIMITS);
+        assert_eq!(report, Report::Problem(TapProblem::UnlockPhone));
+        assert_eq!(attending.next(&chip(1, true), i64::MAX), Next::Rest, "not while it stays");
+        assert_eq!(attending.next(&chip(2, true), 1), Next::Read, "at once when it is back");
+        attending.begin(&chip(2, true));
+        assert_eq!(attending.end(end, Release::Leave, false, 2, &LIMITS), Report::Nothing, "told once");
+        assert_eq!(attending.next(&chip(3, true), 3), Next::Read);
     }
 
     #[test]
@@ -209,7 +226,7 @@ mod tests {
             let chip = chip(index as u32 + 1, true);
             assert_eq!(attending.next(&chip, 0), Next::Read);
             attending.begin(&chip);
-            let report = attending.end(End::Fault(fault), false, 0, &LIMITS);
+            let report = attending.end(End::Fault(fault), Release::Reset, false, 0, &LIMITS);
             let known = index > 0;
             assert_eq!(report, if known { Report::Nothing } else { Report::Problem(TapProblem::HoldStill) });
             assert_eq!(attending.next(&chip, i64::MAX), Next::Rest, "not before it moved");
@@ -223,13 +240,13 @@ mod tests {
         while attending.next(&chip(insertions + 1, true), 0) == Next::Read {
             insertions += 1;
             attending.begin(&chip(insertions, true));
-            attending.end(End::Fault(ChipFault::Left), false, 0, &LIMITS);
+            attending.end(End::Fault(ChipFault::Left), Release::Reset, false, 0, &LIMITS);
         }
         assert_eq!(insertions, ATTEMPTS_MAX);
 
         let mut attending = Attending::new(PresenceId(2));
         attending.begin(&chip(1, true));
-        assert_eq!(attending.end(sealed(), true, 0, &LIMITS), Report::Nothing);
+        assert_eq!(attending.end(sealed(), Release::Unpower, true, 0, &LIMITS), Report::Nothing);
         assert_eq!(attending.next(&chip(2, true), i64::MAX), Next::Rest);
     }
 
@@ -243,12 +260,12 @@ mod tests {
         ] {
             let mut attending = Attending::new(PresenceId(1));
             attending.begin(&chip(1, true));
-            assert!(matches!(attending.end(end.clone(), false, 0, &LIMITS), Report::Problem(_)));
+            assert!(matches!(attending.end(end.clone(), Release::Reset, false, 0, &LIMITS), Report::Problem(_)));
             assert_eq!(attending.next(&chip(2, true), i64::MAX), Next::Rest, "{end:?}");
         }
         let mut attending = Attending::new(PresenceId(1));
         attending.begin(&chip(1, true));
-        attending.end(End::Fault(ChipFault::Held), false, 0, &LIMITS);
+        attending.end(End::Fault(ChipFault::Held), Release::Reset, false, 0, &LIMITS);
         assert_eq!(attending.next(&chip(1, true), LIMITS.retry_every_ns), Next::Read);
     }
 }

@@ -185,6 +185,13 @@ impl Readers {
         self.shared.board.statuses()
     }
 
+    /// [`Readers::statuses`] for whoever does not own the readers; no reader is left once they stopped.
+    pub fn statuses_source(&self) -> impl Fn() -> Vec<ReaderStatus> + Send + Sync + 'static {
+        // Weak: the sink that asks is itself held by the readers.
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map_or_else(Vec::new, |shared| shared.board.statuses())
+    }
+
     /// The service behind them; `None` before the first look.
     pub fn service(&self) -> Option<ServiceStatus> {
         self.shared.board.service()

@@ -165,11 +165,11 @@ impl Worker {
             tracing::info!(reader = &*self.reader, ?note, "chip answered out of the ordinary");
         }
         let now_ns = self.shared.clock.boot_ns();
-        match attending.end(attempt.end, stuck, now_ns, &self.shared.limits) {
+        match attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
             Report::Nothing => {}
             Report::Problem(problem) => self.report(Err(problem), attempt.timing),
             Report::Proofs(sealed) => {
-                let opened: Vec<Opened> = sealed.iter().map(|sealed| keys.open(sealed)).collect();
+                let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| keys.open_all(sealed)).collect();
                 let opened_ns = self.shared.clock.boot_ns();
                 let chip_to_token_us = exchange::us_since(chip.seen_ns, opened_ns);
                 self.report(Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing });
