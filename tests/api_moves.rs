@@ -137,7 +137,7 @@ fn customers_are_found_and_changed(desk: &Desk) {
         (ids.map(|one| one["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>(), page["next_cursor"].clone())
     };
     for query in ["zander", "ZOE%20Zan", "zz%40example", "99988777", &card.serial, &card.serial.to_lowercase()] {
-        assert_eq!(list(&format!("query={query}")), (vec!std::slice::from_ref(&card.customer), Value::Null), "{query}");
+        assert_eq!(list(&format!("query={query}")), (vec![card.customer.clone()], Value::Null), "{query}");
     }
     assert_eq!(list("query=nobody%25").0, Vec::<String>::new());
     // Pages join to the whole list, in either direction.

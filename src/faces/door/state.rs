@@ -121,8 +121,8 @@ impl Lan {
         if known.iter().any(|staff| staff.id == id) { Ok(id) } else { Err(unknown()) }
     }
 
-    /// The member of staff with this id and PIN, if the PIN holds. At most [`PIN_ATTEMPTS`] wrong ones are heard in
-    /// [`PIN_WINDOW_NS`]; then 429, also for the right one.
+    /// The member of staff with this id and PIN, if the PIN holds. At most five wrong ones are heard in
+    /// a quarter of an hour; then 429, also for the right one.
     pub async fn pin_check(&self, id: StaffId, pin: String) -> Result<Option<StaffRow>, Fault> {
         let now_ns = self.clock.boot_ns();
         self.pins.admit(id, now_ns)?;
