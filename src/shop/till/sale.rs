@@ -200,7 +200,7 @@ impl Till {
         number: &str,
         amount_minor: Option<i64>,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let mut row = self.sale_known(&txn.reads(), now, number)?;
+        let mut row = self.sale_known(&txn.reads(), number)?;
         let (Some(card), SaleState::Open) = (row.card, row.state) else { return self.not_open(&row) };
         let Some(request) = from_json::<SaleRequest>(&row.request) else {
             return Err(LedgerError::Damaged(format!("sale {} cannot be read", row.id)).into());
@@ -232,7 +232,7 @@ impl Till {
         actor: Actor,
         number: &str,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let mut row = self.sale_known(&txn.reads(), now, number)?;
+        let mut row = self.sale_known(&txn.reads(), number)?;
         let mut view = self.view_begin(&row, 0, "cancelled");
         match (row.state, row.card) {
             (SaleState::Cancelled, _) => return first_answer(&row),
@@ -274,7 +274,7 @@ impl Till {
         number: &str,
         request: &RefundRequest,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let row = self.sale_known(&txn.reads(), now, number)?;
+        let row = self.sale_known(&txn.reads(), number)?;
         let (Some(card), Some(event)) = (row.card, row.event) else { return self.not_open(&row) };
         let items = request.items.iter().map(item_of).collect();
         let asked = Command::Refund { of: Target::Event(event), amount_minor: request.amount_minor, items };
@@ -295,7 +295,7 @@ impl Till {
         actor: Actor,
         number: &str,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let row = self.sale_known(&txn.reads(), now, number)?;
+        let row = self.sale_known(&txn.reads(), number)?;
         let entry = match row.event {
             Some(event) => {
                 txn.reads().event_fetch(event)?.and_then(|posted| posted.event.what.entries.first().cloned())
@@ -378,19 +378,19 @@ impl Till {
     }
 
     /// A sale by the till's number or ours, as it was answered.
-    pub fn sale_view(&self, reads: &Reads<'_>, now: &Now, number: &str) -> Result<SaleView, TillError> {
-        let row = self.sale_known(reads, now, number)?;
+    pub fn sale_view(&self, reads: &Reads<'_>, number: &str) -> Result<SaleView, TillError> {
+        let row = self.sale_known(reads, number)?;
         from_json(&row.answer).ok_or_else(|| LedgerError::Damaged(format!("sale {} cannot be read", row.id)).into())
     }
 
-    fn sale_known(&self, reads: &Reads<'_>, now: &Now, number: &str) -> Result<SaleRow, TillError> {
+    fn sale_known(&self, reads: &Reads<'_>, number: &str) -> Result<SaleRow, TillError> {
         let ours = match number.parse::<SaleId>() {
             Ok(id) => reads.sale_fetch(id)?,
             Err(_) => None,
         };
         let found = match ours {
             Some(row) => Some(row),
-            None => reads.sale_by_txn(number, now.wall_ms)?,
+            None => reads.sale_newest_by_txn(number)?,
         };
         found.ok_or_else(|| TillError::Unknown {
             code: "unknown_sale",
