@@ -297,7 +297,8 @@ fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHa
                 let (desk, now) = (till.clone(), clock.now());
                 let done = till.ledger().write(move |txn| -> Result<usize, TillError> {
                     let released = desk.sales_release_in_txn(txn, &now, open_sale_s)?;
-                    Ok(released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?)
+                    let posted = released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?;
+                    Ok(posted.max(desk.lists_update_in_txn(txn, &now, JOBS_AT_ONCE)?))
                 });
                 match done.await {
                     Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}

@@ -11,6 +11,7 @@
 
 mod books;
 mod error;
+mod lists;
 mod media;
 mod migrate;
 mod people;
@@ -35,8 +36,9 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
+pub use lists::{CardFigures, PersonFilter, PersonOrder, PersonPage, PersonSort};
 pub use media::BindingRow;
-pub use people::{Person, PersonOrder, PersonRow, StaffRow, TokenRow};
+pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};

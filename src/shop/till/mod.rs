@@ -36,6 +36,7 @@ pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
+pub use search::CustomerSearch;
 
 /// The programmes that run here, each with all its versions.
 pub type Rulebooks = BTreeMap<ProgrammeName, Rulebook>;

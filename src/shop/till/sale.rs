@@ -201,9 +201,15 @@ impl Till {
         amount_minor: Option<i64>,
     ) -> Result<Outcome<SaleView>, TillError> {
         let mut row = self.sale_known(&txn.reads(), number)?;
-        let (Some(card), SaleState::Open) = (row.card, row.state) else { return self.not_open(&row) };
         let Some(request) = from_json::<SaleRequest>(&row.request) else {
             return Err(LedgerError::Damaged(format!("sale {} cannot be read", row.id)).into());
+        };
+        let (Some(card), SaleState::Open) = (row.card, row.state) else {
+            return if row.state == SaleState::Posted && request.state.is_some() {
+                self.completed_again(&row, amount_minor)
+            } else {
+                self.not_open(&row)
+            };
         };
         let command = self.sale_command(request, row.till.clone())?;
         let bill_minor = amount_minor.unwrap_or(command.sale.bill_minor);
@@ -222,6 +228,18 @@ impl Till {
         txn.sale_store(&row)?;
         txn.presented_clear(&row.till)?;
         Ok(Outcome::Done(view))
+    }
+
+    /// A sale that was opened and is completed answers its completion again, whatever key the request has; to another
+    /// amount it is `txn_reuse`.
+    fn completed_again(&self, row: &SaleRow, amount_minor: Option<i64>) -> Result<Outcome<SaleView>, TillError> {
+        let answer = first_answer(row)?;
+        Ok(match answer {
+            Outcome::Done(view) if amount_minor.is_some_and(|bill| bill != view.due_minor + view.discount_minor) => {
+                Outcome::Refused(Box::new(self.refusal_plain(crate::pure::domain::RefusalCode::TxnReuse)))
+            }
+            answer => answer,
+        })
     }
 
     /// Cancels a sale that waits or is open: what it set aside comes back.
