@@ -59,6 +59,7 @@ impl Txn<'_> {
             "INSERT INTO programme_version (programme, version, sha256, source, since_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![programme.as_str(), version, hash, source, now.wall_ms],
         )?;
+        self.keep("programme_version", [&programme.as_str(), &version]);
         Ok((RuleVersion(version), true))
     }
 }
