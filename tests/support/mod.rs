@@ -2,7 +2,10 @@
 
 pub mod browser;
 pub mod counter;
+pub mod counting;
 pub mod desk;
+pub mod dice;
+pub mod faults;
 pub mod http;
 pub mod pcscd;
 pub mod shop;

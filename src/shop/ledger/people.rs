@@ -292,6 +292,10 @@ impl Txn<'_> {
     /// person goes. The customer must have no card any more.
     pub fn customer_absorb(&mut self, gone: CustomerId, into: CustomerId) -> Result<(), LedgerError> {
         let (gone, into) = (gone.0, into.0);
+        for name in ["customer", "person"] {
+            self.keep(name, [gone.as_bytes()]);
+        }
+        self.keep_found("customer", "SELECT id FROM customer WHERE referrer = ?1", [gone.as_bytes()])?;
         self.execute(
             "UPDATE customer SET referrer = ?2 WHERE referrer = ?1 AND id <> ?2",
             params![gone.as_bytes(), into.as_bytes()],
@@ -319,6 +323,7 @@ impl Txn<'_> {
                 now_ms
             ],
         )?;
+        self.keep("api_token", [token.id.0.as_bytes()]);
         Ok(())
     }
 
@@ -328,6 +333,7 @@ impl Txn<'_> {
             "INSERT INTO staff (id, name, role, pin_hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![staff.id.0.as_bytes(), staff.name, staff.role.name(), staff.pin_hash, now_ms],
         )?;
+        self.keep("staff", [staff.id.0.as_bytes()]);
         Ok(())
     }
 }

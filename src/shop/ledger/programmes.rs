@@ -61,6 +61,7 @@ impl Txn<'_> {
         )?;
         // Other rules may have other levels.
         self.execute("UPDATE card SET listed = 0 WHERE programme = ?1 AND listed = 1", [programme.as_str()])?;
+        self.keep("programme_version", [&programme.as_str(), &version]);
         Ok((RuleVersion(version), true))
     }
 }

@@ -137,6 +137,7 @@ impl Txn<'_> {
             "INSERT INTO idempotency (token, key, body_hash, status, answer, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![token.0.as_bytes(), key, body_hash, answer.status, answer.body, now.wall_ms],
         )?;
+        self.keep("idempotency", [token.0.as_bytes(), &key]);
         self.execute(
             "DELETE FROM idempotency WHERE (token, key) IN
              (SELECT token, key FROM idempotency WHERE made_ms < ?1 ORDER BY made_ms LIMIT ?2)",
@@ -152,6 +153,7 @@ impl Txn<'_> {
             params![proof, now.wall_ms],
         )? == 1;
         if fresh {
+            self.keep("used_proof", [proof]);
             // Its neighbours lie on the page that is written anyway; over time every proof is some new one's neighbour.
             self.execute(
                 "DELETE FROM used_proof WHERE proof IN
@@ -194,6 +196,7 @@ impl Txn<'_> {
                 past.answer
             ],
         )?;
+        self.keep("recent_visit", [&Sql(card)]);
         Ok(())
     }
 
@@ -204,6 +207,7 @@ impl Txn<'_> {
              ON CONFLICT (topic, card) DO UPDATE SET revision = excluded.revision, next_attempt_ms = excluded.made_ms",
             params![topic, Sql(card), revision, now.wall_ms],
         )?;
+        self.keep("outbox", [&topic, &Sql(card)]);
         Ok(())
     }
 

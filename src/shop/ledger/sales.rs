@@ -197,6 +197,7 @@ impl Txn<'_> {
                 sale.made_ms
             ],
         )?;
+        self.keep("sale", [sale.id.0.as_bytes()]);
         Ok(())
     }
 
