@@ -13,6 +13,7 @@ mod console;
 mod crash;
 mod doctor;
 mod reader;
+mod scanners;
 mod support;
 mod systemd;
 mod tags;

@@ -29,7 +29,12 @@ impl Aim {
     pub fn is_goods(self) -> bool {
         matches!(
             (self.letter, self.modifier),
-            (b'E' | b'e', _) | (b'C', b'1') | (b'Q', b'3' | b'4') | (b'd', b'2' | b'5') | (b'z', b'1' | b'4') | (b'J', b'1')
+            (b'E' | b'e', _)
+                | (b'C', b'1')
+                | (b'Q', b'3' | b'4')
+                | (b'd', b'2' | b'5')
+                | (b'z', b'1' | b'4')
+                | (b'J', b'1')
         )
     }
 
@@ -37,7 +42,11 @@ impl Aim {
     pub fn has_eci(self) -> bool {
         matches!(
             (self.letter, self.modifier),
-            (b'Q', b'2' | b'4' | b'6') | (b'L', b'1') | (b'd', b'4' | b'5' | b'6') | (b'z', b'3' | b'4' | b'5') | (b'J', b'3')
+            (b'Q', b'2' | b'4' | b'6')
+                | (b'L', b'1')
+                | (b'd', b'4' | b'5' | b'6')
+                | (b'z', b'3' | b'4' | b'5')
+                | (b'J', b'3')
         )
     }
 }

@@ -76,7 +76,9 @@ impl Machine for CodeCard {
                 self.notes.push(Note::Left);
                 Found::Problem(TapProblem::HoldStill)
             }
-            Some(Response { status: StatusWord::Success, .. }) if self.sent < self.commands.len() => return self.send(),
+            Some(Response { status: StatusWord::Success, .. }) if self.sent < self.commands.len() => {
+                return self.send();
+            }
             Some(Response { data, status: StatusWord::Success }) => self.code(data),
             Some(Response { status, .. }) => {
                 let command = self.sent.checked_sub(1).and_then(|last| self.commands.get(last)).cloned();

@@ -80,7 +80,11 @@ impl Keyboard {
             line.keys.event(code, value, &mut typed);
             let silence = line.framer.idle(now_ns).into_iter();
             // No character is no sign of life: what a modifier key does ends no silence.
-            if typed.is_empty() { silence.collect() } else { silence.chain(line.framer.push(typed.as_bytes(), now_ns)).collect() }
+            if typed.is_empty() {
+                silence.collect()
+            } else {
+                silence.chain(line.framer.push(typed.as_bytes(), now_ns)).collect()
+            }
         })
     }
 
