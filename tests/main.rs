@@ -12,6 +12,7 @@ mod cli_books;
 mod console;
 mod crash;
 mod doctor;
+mod fuzz_replay;
 mod reader;
 mod scanners;
 mod support;

@@ -263,7 +263,8 @@ pub fn token(data: &[u8]) {
     }
     let origins = [Medium::AppleVas, Medium::SmartTap, Medium::Ntag424, Medium::Ndef, Medium::Uid].map(Origin::Payload);
     let origin = origins.get(usize::from(choice % 8)).copied().unwrap_or(Origin::Printed);
-    let (aim, bytes) = stampd::pure::tap::scan::aim::Aim::split(bytes).map_or((None, bytes), |(aim, rest)| (Some(aim), rest));
+    let (aim, bytes) =
+        stampd::pure::tap::scan::aim::Aim::split(bytes).map_or((None, bytes), |(aim, rest)| (Some(aim), rest));
     let Ok(token) = keyring.scanned(&Code { bytes: bytes.to_vec(), aim, origin }) else { return };
     match origin {
         Origin::Payload(medium) => assert_eq!(token.medium, medium, "a payload is its own medium"),

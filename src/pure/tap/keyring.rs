@@ -270,6 +270,46 @@ mod tests {
         assert!(matches!(opened, Err(TokenProblem::Broken(_))));
     }
 
+    #[test]
+    fn a_payload_counts_as_its_own_medium_and_proves_less_than_its_cryptogram() {
+        let sun =
+            SunKeys { meta: [0; 16], file_master: [0; 16], application_id: [0x30, 0x42, 0xF5], system_id: Vec::new() };
+        let keyring = Keyring { uid: Some(UidKey::new(&[5; 32])), sun: Some(sun), ..keyring() };
+        let id = CredentialId([6; 12]);
+        let text = keyring.tokens.mint(1, id).unwrap();
+        let link = format!("https://cards.example/{text}");
+        let read = |medium, text: &str| {
+            let code = Code { origin: Origin::Payload(medium), ..Code::printed(text) };
+            keyring.scanned(&code).map(|token| (token.medium, token.grade, token.claim))
+        };
+        let credential = |medium, grade| Ok((medium, grade, Claim::Credential(id)));
+        assert_eq!(read(Medium::AppleVas, &text), credential(Medium::AppleVas, Grade::B));
+        assert_eq!(read(Medium::SmartTap, &format!(" {text} ")), credential(Medium::SmartTap, Grade::B));
+        assert_eq!(read(Medium::Ndef, &link), credential(Medium::Ndef, Grade::C));
+        let chip = |uid: &[u8]| Claim::Chip(keyring.uid.as_ref().and_then(|key| key.hash(uid)).unwrap());
+        let seven = [0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6];
+        assert_eq!(read(Medium::Uid, "04A1B2C3D4E5F6"), Ok((Medium::Uid, Grade::CMinus, chip(&seven))));
+        assert_eq!(read(Medium::Uid, "04:a1:b2:c3"), Ok((Medium::Uid, Grade::D, chip(&seven[..4]))));
+        // A phone's own number, what is no number, other texts, other shops' chips.
+        let wrong = [
+            (Medium::Uid, "08A1B2C3"),
+            (Medium::Uid, "04A1B2C3D4E5"),
+            (Medium::Uid, "04A1B2CG"),
+            (Medium::AppleVas, "2C7H9XKMQ4TZ"),
+            (Medium::AppleVas, "+4930123456"),
+            (Medium::SmartTap, &link),
+            (Medium::Ndef, "https://cards.example/"),
+            (Medium::Ntag424, "https://x.example/?e=EF963FF7828658A599F3041510671E88&c=94EED9EE65337087"),
+            (Medium::Ntag424, &text),
+        ];
+        for (medium, text) in wrong {
+            assert_eq!(read(medium, text), Err(TokenProblem::Unknown), "{medium:?} {text}");
+        }
+        assert_eq!(keyring.scanned(&Code::printed("4006381333931")), Err(TokenProblem::Goods));
+        let printed = keyring.scanned(&Code::printed(text.as_str())).unwrap();
+        assert_eq!((printed.medium, printed.grade), (Medium::Barcode, Grade::C));
+    }
+
     fn smart_tap(value: &str) -> Opened {
         let mut phone = Phone::with_value(value);
         let mut machine = Phone::machine();

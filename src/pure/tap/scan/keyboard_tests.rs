@@ -112,7 +112,8 @@ fn every_layout_reads_what_it_types() {
 
 #[test]
 fn modifiers_dead_keys_and_pads_type_what_they_should() {
-    let cases: Vec<(&str, Layout, Vec<(u16, i32)>, &str)> = vec![
+    type Case<'a> = (&'a str, Layout, Vec<(u16, i32)>, &'a str);
+    let cases: Vec<Case> = vec![
         ("caps lock turns letters alone", Layout::Us, [keys(&[58]), strokes(Layout::Us, "Lc1a=\r")].concat(), "lC1A="),
         ("caps lock twice is none", Layout::Us, [keys(&[58, 58]), strokes(Layout::Us, "LC1a\r")].concat(), "LC1a"),
         ("the pad has digits", Layout::De, keys(&[79, 80, 81, 82, 78, 83, 96]), "1230+."),
@@ -163,7 +164,7 @@ fn modifiers_dead_keys_and_pads_type_what_they_should() {
 #[test]
 fn a_silence_ends_a_code_and_short_noise_is_none() {
     let mut keyboard = Keyboard::new(Layout::Us, &rule());
-    let mut at_ms = |keyboard: &mut Keyboard, text: &str, ms: i64| -> Vec<String> {
+    let at_ms = |keyboard: &mut Keyboard, text: &str, ms: i64| -> Vec<String> {
         let events = strokes(Layout::Us, text);
         events
             .iter()

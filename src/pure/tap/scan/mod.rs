@@ -123,7 +123,8 @@ mod tests {
         let wallet = Reading { aim: true, media: typed };
         let qr = Aim::split(b"]Q1").map(|(aim, _)| aim);
         let vas = Origin::Payload(Medium::AppleVas);
-        let cases: [(&Reading, &[u8], Option<Aim>, Origin, &[u8]); 12] = [
+        type Case<'a> = (&'a Reading, &'a [u8], Option<Aim>, Origin, &'a [u8]);
+        let cases: [Case; 12] = [
             (&plain, b"LC1ABC", None, Origin::Printed, b"LC1ABC"),
             (&plain, b"]Q1LC1", None, Origin::Printed, b"]Q1LC1"),
             (&aim, b"]Q1LC1", qr, Origin::Printed, b"LC1"),
