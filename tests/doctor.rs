@@ -11,6 +11,7 @@ use stampd::base::config::Config;
 use stampd::daemon;
 use stampd::tools::demo;
 
+use crate::support::line::Line;
 use crate::support::pcscd::{Pcscd, SOCKET_VARIABLE};
 use crate::support::wait_until;
 
@@ -290,6 +291,32 @@ fn a_full_and_a_read_only_disk_are_told_apart() {
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0)
+}
+
+#[test]
+fn scanners_are_there_of_their_kind_or_named_with_the_remedy() {
+    let shop = Shop::make("scanners");
+    assert!(shop.doctor().of("scanners", "ok")[0].contains("none of the device's own"));
+    // A pseudo-terminal is a serial line.
+    let ends = Line::new(&shop.dir);
+    let line = ends.host.display().to_string();
+    let scanner = |kind: &str, device: &str| format!("\n[[scanner]]\nkind = \"{kind}\"\ndevice = \"{device}\"\n");
+    let sections = [
+        scanner("serial", &line),
+        scanner("serial", "/dev/serial/by-id/no-such-scanner"),
+        scanner("serial", "/dev/null"),
+        scanner("hidpos", &line),
+        scanner("evdev", &shop.config.display().to_string()),
+        scanner("pcsc", "No Such Reader"),
+    ];
+    shop.edit(|text| text + &sections.concat());
+    let told = shop.doctor();
+    assert!(told.of("scanners", "ok")[0].contains("a serial line at 9600 bits"), "{:#?}", told.checks);
+    let warned = told.of("scanners", "warn").join("\n");
+    assert!(warned.contains("no such device -> plug it in") && warned.contains("fits no reader"), "{warned}");
+    told.assert_failed("scanners", "/dev/null: it is a device of kind mem", "a serial line");
+    told.assert_failed("scanners", "it is a device of kind tty", "a point-of-sale scanner is wanted");
+    told.assert_failed("scanners", "it is no device of a scanner", "a keyboard of layout us is wanted");
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Transcript {
         let written = sealed.iter().map(|sealed| match self.open(sealed) {
             (index, Ok(message)) => format!("{index} {} {}", message.stamp_unix_s, hex(&message.message)),
             (index, Err(TokenProblem::NoPass)) => format!("{index} no_pass"),
-            (index, Err(TokenProblem::Unknown)) => format!("{index} unknown"),
+            (index, Err(TokenProblem::Unknown | TokenProblem::Goods)) => format!("{index} unknown"),
             (index, Err(TokenProblem::Broken(_))) => format!("{index} broken"),
             (index, Err(TokenProblem::ForeignKey { key_id })) => format!("{index} foreign_key {}", hex(&key_id)),
         });
@@ -118,6 +118,7 @@ fn result_of(exchange: &Exchange) -> String {
             Sealed::AppleVas { pass_type, .. } => format!("{text} {pass_type}"),
             Sealed::SmartTap(_) => format!("{text} smart_tap"),
             Sealed::Tag(_) => format!("{text} tag"),
+            Sealed::Code(_) => format!("{text} code"),
         }),
         Found::OtherProtocol => "other_protocol".to_owned(),
         Found::Problem(problem) => problem.name().to_owned(),

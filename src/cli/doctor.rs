@@ -8,6 +8,7 @@ mod doors;
 mod finding;
 mod home;
 mod machine;
+mod scanners;
 mod setup;
 
 use anyhow::Result;
@@ -32,7 +33,7 @@ struct Patient {
 type Check = fn(&Patient) -> Vec<Finding>;
 
 /// The checks that need a configuration, in the order in which an installer wants them.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     setup::rules,
     setup::keys,
     home::clock,
@@ -42,6 +43,7 @@ const CHECKS: [Check; 9] = [
     doors::listeners,
     doors::links,
     counter::tills,
+    scanners::scanners,
 ];
 
 /// Runs the command.

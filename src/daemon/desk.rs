@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::base::clock::Clock;
-use crate::base::config::{self, Config};
 use crate::pure::domain::Actor;
-use crate::pure::tap::Release;
+use crate::pure::tap::{Opened, TapProblem};
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
 use crate::pure::wire::text::json;
 use crate::shop::ledger::{LedgerError, WriteError};
-use crate::shop::reader::pcsc::Access;
 use crate::shop::reader::{
-    Decision, ReaderConfig, ReaderState, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus, TapSink,
+    Decision, ReaderState, ReaderStatus, ReaderTap, Readers, ScanSink, ScannerScan, ScannerState, ScannerStatus,
+    ServiceStatus, Shown, TapSink,
 };
 use crate::shop::till::{Presentation, Source, TapPhases, Tapped, Till, TillError};
 
@@ -37,11 +36,12 @@ type Statuses = Box<dyn Fn() -> Vec<ReaderStatus> + Send + Sync>;
 struct Seen {
     service: ServiceStatus,
     readers: BTreeMap<String, (ReaderStatus, u64)>,
+    scanners: BTreeMap<String, (ScannerStatus, u64)>,
 }
 
 impl Desk {
     pub fn new(till: Till, clock: Clock) -> Self {
-        let seen = Seen { service: ServiceStatus::Up, readers: BTreeMap::new() };
+        let seen = Seen { service: ServiceStatus::Up, readers: BTreeMap::new(), scanners: BTreeMap::new() };
         Self { till, clock, printer: RwLock::new(None), seen: Mutex::new(seen), statuses: OnceLock::new() }
     }
 
@@ -79,71 +79,54 @@ impl Desk {
             remedy: status.state.remedy().map(str::to_owned),
             exchanges: *exchanges,
         };
-        ReaderList { service, remedy, readers: seen.readers.values().map(view).collect() }
+        let scanners = seen.scanners.values().map(|(status, scans)| scanner_view(status, *scans));
+        ReaderList { service, remedy, readers: seen.readers.values().map(view).chain(scanners).collect() }
     }
 
     /// Tells listeners of a reader that came or went; nothing waits for it.
     fn live(&self, name: &'static str, status: &ReaderStatus) {
-        let now = self.clock.now();
-        let till = status.till.to_string();
-        let view = ReaderView {
-            name: status.name.clone(),
-            till: till.clone(),
-            state: status.state.name().to_owned(),
-            occupied: status.occupied,
-            remedy: status.state.remedy().map(str::to_owned),
-            exchanges: 0,
-        };
-        let data = json(&view);
+        self.live_view(
+            name,
+            &ReaderView {
+                name: status.name.clone(),
+                till: status.till.to_string(),
+                state: status.state.name().to_owned(),
+                occupied: status.occupied,
+                remedy: status.state.remedy().map(str::to_owned),
+                exchanges: 0,
+            },
+        );
+    }
+
+    fn live_view(&self, name: &'static str, view: &ReaderView) {
+        let (now, till, data) = (self.clock.now(), view.till.clone(), json(view));
         drop(self.till.ledger().write(move |txn| {
             txn.live_append(&now, name, Some(&till), &data)?;
             Ok::<(), LedgerError>(())
         }));
     }
 
-    fn print(&self, tap: &ReaderTap, view: Option<&TapView>, fault: Option<&str>, commit_ms: f64) {
-        let printer = self.printer.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(printer) = printer.as_ref() {
-            printer(&tap_line(tap, view, fault, commit_ms));
-        }
-    }
-}
-
-impl TapSink for Desk {
-    fn tapped(&self, tap: ReaderTap) -> Decision {
+    /// Takes what a reader or scanner gave into the ledger, and says what became of it.
+    fn present(&self, shown: Presentation, problem: Option<TapProblem>) -> Decision {
         let (till, now) = (self.till.clone(), self.clock.now());
-        let timing = tap.timing;
-        let presentation = |read| Presentation {
-            till: tap.till.clone(),
-            reader: Some(tap.reader.clone()),
-            source: Source::Tap,
-            actor: Actor::device(Some(tap.till.clone())),
-            read,
-            seen_ns: timing.chip_seen_ns,
-            timing: Some(TapPhases {
-                first_apdu_ns: timing.chip_seen_ns + i64::from(timing.chip_to_first_apdu_us) * 1000,
-                token_ns: timing.chip_seen_ns + i64::from(timing.chip_to_token_us) * 1000,
-            }),
+        let (reader, seen_ns, timing) = (shown.reader.clone().unwrap_or_default(), shown.seen_ns, shown.timing);
+        let ledger = self.till.ledger();
+        let written = match problem {
+            None => ledger.write_wait(move |txn| till.present_in_txn(txn, &now, shown)),
+            Some(problem) => ledger.write_wait(move |txn| till.unread_in_txn(txn, &now, shown, problem)),
         };
-        let written = match tap.result.clone() {
-            Ok(opened) => {
-                let shown = presentation(opened);
-                self.till.ledger().write_wait(move |txn| till.present_in_txn(txn, &now, shown))
+        let ms = |at_ns: i64| (at_ns - seen_ns).max(0) as f64 / 1e6;
+        let mut times = String::new();
+        if let Some(phases) = timing {
+            if let Some(first_apdu_ns) = phases.first_apdu_ns {
+                times += &format!("apdu {:.1} ms · ", ms(first_apdu_ns));
             }
-            Err(problem) => {
-                let shown = presentation(Vec::new());
-                self.till.ledger().write_wait(move |txn| till.unread_in_txn(txn, &now, shown, problem))
-            }
-        };
-        let commit_ms = (self.clock.boot_ns() - timing.chip_seen_ns) as f64 / 1e6;
-        if let Some((_, exchanges)) =
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).readers.get_mut(&tap.reader)
-        {
-            *exchanges += 1;
+            times += &format!("token {:.1} ms · ", ms(phases.token_ns));
         }
+        times += &format!("commit {:.1} ms", ms(self.clock.boot_ns()));
         match written {
             Ok(Tapped { view, .. }) => {
-                self.print(&tap, Some(&view), None, commit_ms);
+                self.print(&tap_line(&reader, &view, &times));
                 decision(&view)
             }
             Err(error) => {
@@ -152,11 +135,93 @@ impl TapSink for Desk {
                     WriteError::Work(TillError::Unknown { detail, .. }) => detail,
                     WriteError::Work(other) => format!("{other:?}"),
                 };
-                tracing::error!(error = %text, reader = %tap.reader, "till.tap: a tap was not booked");
-                self.print(&tap, None, Some(&text), commit_ms);
+                tracing::error!(error = %text, reader, "till.tap: a tap was not booked");
+                self.print(&format!("{reader} · not booked: {text} · {times}"));
                 Decision::Refused
             }
         }
+    }
+
+    fn print(&self, line: &str) {
+        let printer = self.printer.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(printer) = printer.as_ref() {
+            printer(line);
+        }
+    }
+}
+
+fn scanner_view(status: &ScannerStatus, scans: u64) -> ReaderView {
+    ReaderView {
+        name: status.name.clone(),
+        till: status.till.to_string(),
+        state: status.state.name().to_owned(),
+        occupied: false,
+        remedy: status.state.remedy().map(str::to_owned),
+        exchanges: scans,
+    }
+}
+
+impl ScanSink for Desk {
+    fn scanned(&self, scan: ScannerScan) {
+        let ScannerScan { scanner, till, read, begun_ns, token_ns } = scan;
+        if let Some((_, scans)) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).scanners.get_mut(&scanner) {
+            *scans += 1;
+        }
+        let shown = Presentation {
+            till: till.clone(),
+            reader: Some(scanner),
+            source: Source::Scan,
+            actor: Actor::device(Some(till)),
+            read: vec![read],
+            seen_ns: begun_ns,
+            timing: Some(TapPhases { first_apdu_ns: None, token_ns }),
+        };
+        // A scanner shows nothing: the screen and the till program do.
+        let _ = self.present(shown, None);
+    }
+
+    fn scanner_changed(&self, status: ScannerStatus) {
+        tracing::info!(scanner = %status.name, state = status.state.name(), "scanner.state");
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let scans = seen.scanners.get(&status.name).map_or(0, |(_, scans)| *scans);
+        let before = seen.scanners.insert(status.name.clone(), (status.clone(), scans));
+        drop(seen);
+        let was_up = before.map(|(before, _)| before.state == ScannerState::Ready);
+        match (was_up, status.state == ScannerState::Ready) {
+            (None | Some(false), true) => self.live_view("reader.up", &scanner_view(&status, scans)),
+            (None | Some(true), false) => self.live_view("reader.down", &scanner_view(&status, scans)),
+            _ => {}
+        }
+    }
+}
+
+impl TapSink for Desk {
+    fn tapped(&self, tap: ReaderTap) -> Decision {
+        let ReaderTap { reader, till, shown, result, timing } = tap;
+        if let Some((_, exchanges)) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).readers.get_mut(&reader)
+        {
+            *exchanges += 1;
+        }
+        let (read, problem): (Vec<Opened>, _) = match result {
+            Ok(opened) => (opened, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        let shown = Presentation {
+            till: till.clone(),
+            reader: Some(reader),
+            source: match shown {
+                Shown::Chip => Source::Tap,
+                Shown::Code => Source::Scan,
+            },
+            actor: Actor::device(Some(till)),
+            read,
+            seen_ns: timing.chip_seen_ns,
+            timing: Some(TapPhases {
+                first_apdu_ns: Some(timing.chip_seen_ns + i64::from(timing.chip_to_first_apdu_us) * 1000),
+                token_ns: timing.chip_seen_ns + i64::from(timing.chip_to_token_us) * 1000,
+            }),
+        };
+        self.present(shown, problem)
     }
 
     fn reader_changed(&self, status: ReaderStatus) {
@@ -199,16 +264,7 @@ fn decision(view: &TapView) -> Decision {
 
 /// One tap as one line: reader, medium, card, what was awarded, the new balance, and the milliseconds from the chip seen
 /// to the first command, to the token, to the commit.
-fn tap_line(tap: &ReaderTap, view: Option<&TapView>, fault: Option<&str>, commit_ms: f64) -> String {
-    let ms = |us: u32| f64::from(us) / 1000.0;
-    let timing = format!(
-        "apdu {:.1} ms · token {:.1} ms · commit {commit_ms:.1} ms",
-        ms(tap.timing.chip_to_first_apdu_us),
-        ms(tap.timing.chip_to_token_us)
-    );
-    let Some(view) = view else {
-        return format!("{} · not booked: {} · {timing}", tap.reader, fault.unwrap_or("the ledger failed"));
-    };
+fn tap_line(reader: &str, view: &TapView, times: &str) -> String {
     let medium = view.medium.as_deref().unwrap_or("-");
     let card = view.card.as_ref().map_or_else(|| "-".to_owned(), |card| format!("{} {}", card.serial, card.programme));
     let earned: i64 = view.entries.iter().filter(|_| view.outcome == "awarded").map(|entry| entry.units).sum();
@@ -216,31 +272,9 @@ fn tap_line(tap: &ReaderTap, view: Option<&TapView>, fault: Option<&str>, commit
         format!(" · +{earned} · balance {}{}", card.balance, rewards(card.rewards_available))
     });
     let code = view.code.as_deref().map_or_else(String::new, |code| format!(" ({code})"));
-    format!("{} · {medium} · {card} · {}{code}: {}{balance} · {timing}", tap.reader, view.outcome, view.text)
+    format!("{reader} · {medium} · {card} · {}{code}: {}{balance} · {times}", view.outcome, view.text)
 }
 
 fn rewards(count: i64) -> String {
     if count == 0 { String::new() } else { format!(" · {count} reward(s) ready") }
-}
-
-/// The readers' part of the configuration: what a reader has of its own, and the first till for all others.
-pub fn readers_config(config: &Config) -> ReadersConfig {
-    let readers = config
-        .readers
-        .iter()
-        .map(|reader| ReaderConfig {
-            pattern: reader.name_match.clone(),
-            till: reader.till.clone(),
-            protocols: reader.protocols.clone(),
-            access: if reader.exclusive { Access::Exclusive } else { Access::Shared },
-            escape_start: reader.escape.start.clone(),
-            release_override: reader.release.map(|release| match release {
-                config::ReleaseRule::Unpower => Release::Unpower,
-                config::ReleaseRule::Reset => Release::Reset,
-                config::ReleaseRule::Leave => Release::Leave,
-            }),
-        })
-        .collect();
-    // A configuration always has a till.
-    ReadersConfig { readers, ..ReadersConfig::new(config.tills[0].id.clone()) }
 }

@@ -6,6 +6,7 @@
 //! seconds; SIGHUP reads the programmes again.
 
 mod backup;
+mod counter;
 mod desk;
 mod keys;
 mod programmes;
@@ -22,6 +23,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use backup::backup_verify;
+pub use counter::interface;
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
 pub use recovery::{CopyUse, RestorePlan, Restored, restore};
@@ -36,7 +38,7 @@ use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
-use crate::shop::reader::{Feedback, NoFeedback, Readers};
+use crate::shop::reader::{Feedback, NoFeedback, Readers, Scanners};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
@@ -61,6 +63,7 @@ pub struct Daemon {
     lan: Lan,
     doors: Doors,
     readers: Option<Readers>,
+    scanners: Option<Scanners>,
     desk: Arc<desk::Desk>,
     backups: Arc<backup::Backups>,
     signals: Signals,
@@ -141,6 +144,7 @@ pub struct Opened {
     config: Config,
     desk: Arc<desk::Desk>,
     readers: Readers,
+    scanners: Scanners,
     tls: Option<LanTls>,
 }
 
@@ -162,19 +166,27 @@ impl Opened {
         };
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
-        let readers =
-            Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
-                .context("cannot start the readers' threads")?;
+        let readers = Readers::start(
+            counter::readers_config(&config)?,
+            till.keys().clone(),
+            clock.clone(),
+            desk.clone(),
+            no_light,
+        )
+        .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
+        let scanners = counter::scanner_configs(&config);
+        let scanners = Scanners::start(scanners, till.keys().clone(), clock.clone(), desk.clone())
+            .context("cannot start the scanners' thread")?;
         let tls = tls::prepare(&config, clock.wall_ms())?;
-        Ok(Self { till, clock, config, desk, readers, tls })
+        Ok(Self { till, clock, config, desk, readers, scanners, tls })
     }
 }
 
 impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
-        let Opened { till, clock, config, desk, readers, tls } = opened;
+        let Opened { till, clock, config, desk, readers, scanners, tls } = opened;
         // Before the doors: whoever saw one open may send a signal, and without these it would kill.
         let signals = Signals::listen()?;
         let lan_settings = LanSettings {
@@ -200,7 +212,8 @@ impl Daemon {
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
+        let (readers, scanners) = (Some(readers), Some(scanners));
+        Ok(Self { till, clock, config, lan, doors, readers, scanners, desk, backups, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
@@ -228,10 +241,17 @@ impl Daemon {
         backups.abort();
         scrub.abort();
         self.lan.stopping.cancel();
-        if let Some(readers) = self.readers.take() {
-            // Its threads end by themselves; a hung reader must not hold up the stop.
-            let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(move || readers.stop())).await;
-        }
+        let (readers, scanners) = (self.readers.take(), self.scanners.take());
+        let stop = move || {
+            if let Some(scanners) = scanners {
+                scanners.stop();
+            }
+            if let Some(readers) = readers {
+                readers.stop();
+            }
+        };
+        // Their threads end by themselves; a hung reader must not hold up the stop.
+        let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(stop)).await;
         self.doors.close(DRAIN).await;
         Ok(())
     }

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dice;
 pub mod faults;
 pub mod http;
+pub mod line;
 pub mod pcscd;
 pub mod shop;
 

@@ -116,7 +116,7 @@ pub struct Scanner {
     pub till: TillId,
     /// How it is connected.
     pub kind: ScannerKind,
-    /// Path of its device; for `pcsc` a regular expression on the reader's name.
+    /// Path of its device, absolute; for `pcsc` a regular expression on the reader's name.
     pub device: String,
     /// How its codes are framed.
     pub framing: Framing,
@@ -367,7 +367,7 @@ pub(super) fn check_scanners(
     raw.into_iter()
         .map(|scanner| {
             let path_wanted = !matches!(scanner.kind, ScannerKind::Pcsc);
-            if path_wanted && !scanner.device.get_ref().starts_with("/dev/") {
+            if path_wanted && !scanner.device.get_ref().starts_with('/') {
                 let remedy = "write the path of its device, best one of /dev/serial/by-id or /dev/input/by-id";
                 return reading.wrong(&scanner.device, "not the path of a device", remedy);
             }
@@ -387,7 +387,7 @@ pub(super) fn check_scanners(
 fn check_framing(reading: &Reading, kind: ScannerKind, raw: &RawFraming) -> Result<Framing, ConfigError> {
     use ScannerKind::{Evdev, Pcsc, Serial, Typed};
     belongs(reading, raw.baud.as_ref(), "baud", kind, &[Serial, Typed])?;
-    belongs(reading, raw.layout.as_ref(), "layout", kind, &[Evdev])?;
+    belongs(reading, raw.layout.as_ref(), "layout", kind, &[Evdev, Typed])?;
     belongs(reading, raw.media.as_ref().and_then(|media| media.values().next()), "media", kind, &[Typed])?;
     belongs(reading, raw.atr.as_ref(), "atr", kind, &[Pcsc])?;
     belongs(reading, raw.apdus.as_ref(), "apdus", kind, &[Pcsc])?;

@@ -89,7 +89,7 @@ fn service_down(config: Option<&Config>, reason: String, remedy: String) -> Find
 }
 
 /// What the running daemon says of a reader.
-fn told_of<'d>(daemon: &'d Daemon, name: &str) -> Option<&'d ReaderView> {
+pub fn told_of<'d>(daemon: &'d Daemon, name: &str) -> Option<&'d ReaderView> {
     let Daemon::Answers { readers: Some(list), .. } = daemon else { return None };
     list.readers.iter().find(|reader| reader.name == name)
 }

@@ -9,8 +9,9 @@ use openssl::sha::sha256;
 use super::apple_vas::{self, PassType, VasKeys, VasMessage};
 use super::hmac::hmac_sha256;
 use super::lc1::{self, TokenKeys};
-use super::ntag424::{Mirrored, SunKeys};
+use super::ntag424::{Mirrored, Sun, SunKeys};
 use super::rotating::{self, Rotating, RotatingKey};
+use super::scan::{Code, Origin, goods, text};
 use super::smart_tap::{self, Collector, PassValue};
 use super::tag::TagRead;
 use super::{Opened, Sealed, TokenProblem, barcode};
@@ -77,11 +78,44 @@ impl Keyring {
             }
             Sealed::SmartTap(bundle) => self.smart_tap_token(&smart_tap::open(bundle)?, bundle.proof()),
             Sealed::Tag(read) => self.tag_tokens(read).into_iter().next().unwrap_or(Err(TokenProblem::NoPass)),
+            Sealed::Code(code) => self.scanned(code.as_ref().map_err(Clone::clone)?),
+        }
+    }
+
+    /// Reads what a scanner delivered. A payload counts as its own medium and never as a code; the cable vouches for it, so
+    /// it proves less than the cryptogram that its device opened (readers-and-scanners.md section 3.6).
+    pub fn scanned(&self, code: &Code) -> Opened {
+        let text = text::decode(&code.bytes, code.aim);
+        match code.origin {
+            Origin::Printed if goods::is_goods(code.aim, &text) => Err(TokenProblem::Goods),
+            Origin::Printed => self.scan(&text),
+            Origin::Payload(medium) => self.payload_token(medium, text.trim()).ok_or(TokenProblem::Unknown),
+        }
+    }
+
+    fn payload_token(&self, medium: Medium, text: &str) -> Option<Token> {
+        let credential = || self.tokens.verify(text).ok().map(Claim::Credential);
+        match medium {
+            // No time stamp came with it, so nothing tells when the phone gave it.
+            Medium::AppleVas | Medium::SmartTap => Some(token(medium, Grade::B, credential()?)),
+            // The chip is not told, so the text proves what a printed one does.
+            Medium::Ndef => Some(token(medium, Grade::C, Claim::Credential(self.tokens.verify(lc1_in(text)?).ok()?))),
+            // The link proves itself, by whatever way it comes.
+            Medium::Ntag424 => self.sun_token(&Sun::parse(text)?.verify(self.sun.as_ref()?)?),
+            Medium::Uid => {
+                let uid = uid_of(text).filter(|uid| !is_random(uid))?;
+                let grade = if uid.len() == 4 { Grade::D } else { Grade::CMinus };
+                Some(token(medium, grade, Claim::Chip(self.uid.as_ref()?.hash(&uid)?)))
+            }
+            Medium::Barcode | Medium::RotatingBarcode | Medium::Number => None,
         }
     }
 
     /// Reads a scanned or typed text.
     pub fn scan(&self, text: &str) -> Opened {
+        if goods::is_goods(None, text) {
+            return Err(TokenProblem::Goods);
+        }
         let trimmed = text.trim();
         let is_lc2 = trimmed.get(..rotating::PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case("LC2"));
         match &self.rotating {
@@ -178,6 +212,16 @@ fn is_random(uid: &[u8]) -> bool {
     matches!(uid, [0x08, _, _, _])
 }
 
+/// The UID that a device typed: 4, 7, 8 or 10 bytes in hexadecimal digits, with or without signs between them.
+fn uid_of(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b' ')).collect();
+    if !matches!(digits.len(), 8 | 14 | 16 | 20) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    digits.chunks(2).map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
+}
+
 /// The LC1 text at the end of what a tag says: the whole of it, or what follows the last sign that none has.
 fn lc1_in(text: &str) -> Option<&str> {
     let last = text.trim().rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()?;
@@ -224,6 +268,46 @@ mod tests {
         let cryptogram = seal(&key, &pass_type, 800_000_000, b"x");
         let opened = keyring().open(&Sealed::AppleVas { pass_type: 1, cryptogram });
         assert!(matches!(opened, Err(TokenProblem::Broken(_))));
+    }
+
+    #[test]
+    fn a_payload_counts_as_its_own_medium_and_proves_less_than_its_cryptogram() {
+        let sun =
+            SunKeys { meta: [0; 16], file_master: [0; 16], application_id: [0x30, 0x42, 0xF5], system_id: Vec::new() };
+        let keyring = Keyring { uid: Some(UidKey::new(&[5; 32])), sun: Some(sun), ..keyring() };
+        let id = CredentialId([6; 12]);
+        let text = keyring.tokens.mint(1, id).unwrap();
+        let link = format!("https://cards.example/{text}");
+        let read = |medium, text: &str| {
+            let code = Code { origin: Origin::Payload(medium), ..Code::printed(text) };
+            keyring.scanned(&code).map(|token| (token.medium, token.grade, token.claim))
+        };
+        let credential = |medium, grade| Ok((medium, grade, Claim::Credential(id)));
+        assert_eq!(read(Medium::AppleVas, &text), credential(Medium::AppleVas, Grade::B));
+        assert_eq!(read(Medium::SmartTap, &format!(" {text} ")), credential(Medium::SmartTap, Grade::B));
+        assert_eq!(read(Medium::Ndef, &link), credential(Medium::Ndef, Grade::C));
+        let chip = |uid: &[u8]| Claim::Chip(keyring.uid.as_ref().and_then(|key| key.hash(uid)).unwrap());
+        let seven = [0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6];
+        assert_eq!(read(Medium::Uid, "04A1B2C3D4E5F6"), Ok((Medium::Uid, Grade::CMinus, chip(&seven))));
+        assert_eq!(read(Medium::Uid, "04:a1:b2:c3"), Ok((Medium::Uid, Grade::D, chip(&seven[..4]))));
+        // A phone's own number, what is no number, other texts, other shops' chips.
+        let wrong = [
+            (Medium::Uid, "08A1B2C3"),
+            (Medium::Uid, "04A1B2C3D4E5"),
+            (Medium::Uid, "04A1B2CG"),
+            (Medium::AppleVas, "2C7H9XKMQ4TZ"),
+            (Medium::AppleVas, "+4930123456"),
+            (Medium::SmartTap, &link),
+            (Medium::Ndef, "https://cards.example/"),
+            (Medium::Ntag424, "https://x.example/?e=EF963FF7828658A599F3041510671E88&c=94EED9EE65337087"),
+            (Medium::Ntag424, &text),
+        ];
+        for (medium, text) in wrong {
+            assert_eq!(read(medium, text), Err(TokenProblem::Unknown), "{medium:?} {text}");
+        }
+        assert_eq!(keyring.scanned(&Code::printed("4006381333931")), Err(TokenProblem::Goods));
+        let printed = keyring.scanned(&Code::printed(text.as_str())).unwrap();
+        assert_eq!((printed.medium, printed.grade), (Medium::Barcode, Grade::C));
     }
 
     fn smart_tap(value: &str) -> Opened {

@@ -15,6 +15,7 @@ pub mod ndef;
 pub mod ntag424;
 pub mod p256;
 pub mod rotating;
+pub mod scan;
 pub mod smart_tap;
 pub mod tag;
 pub mod wallet;
@@ -69,6 +70,8 @@ pub enum Sealed {
     SmartTap(smart_tap::Bundle),
     /// A tag or bare chip: its message and UID.
     Tag(tag::TagRead),
+    /// A code that came as a chip, or why what came is none.
+    Code(Result<scan::Code, TokenProblem>),
 }
 
 impl fmt::Debug for Sealed {
@@ -80,6 +83,7 @@ impl fmt::Debug for Sealed {
             }
             Sealed::SmartTap(bundle) => write!(f, "SmartTap({bundle:?})"),
             Sealed::Tag(read) => read.fmt(f),
+            Sealed::Code(code) => code.fmt(f),
         }
     }
 }
@@ -144,6 +148,8 @@ pub enum TokenProblem {
     NoPass,
     /// It opens, and what it says is no token of ours (`unknown_token`).
     Unknown,
+    /// The code of goods or of a coupon (`unknown_token`, with a sentence of its own).
+    Goods,
 }
 
 impl TokenProblem {
@@ -153,7 +159,7 @@ impl TokenProblem {
             TokenProblem::ForeignKey { .. } => Some(TapProblem::ForeignKey),
             TokenProblem::Broken(_) => Some(TapProblem::ChipError),
             TokenProblem::NoPass => Some(TapProblem::NoPass),
-            TokenProblem::Unknown => None,
+            TokenProblem::Unknown | TokenProblem::Goods => None,
         }
     }
 }

@@ -173,7 +173,8 @@ impl Label {
 }
 
 /// The names on the wire of what a reader may be in, each with a word of its own ([`reader_state`]).
-pub const READER_STATES: [&str; 6] = ["ready", "lift_first", "mute", "held", "stuck", "no_service"];
+pub const READER_STATES: [&str; 9] =
+    ["ready", "lift_first", "mute", "held", "stuck", "no_service", "gone", "no_rights", "wrong_kind"];
 
 /// A label as it is read.
 pub fn label(language: Language, label: Label) -> String {

@@ -67,6 +67,9 @@ refusal-void_window_passed = Zu spät für ein Storno an dieser Kasse.
 refusal-already_voided = Schon storniert.
 refusal-needs_manager = Das muss die Leitung freigeben.
 
+# Der Code eines Artikels wurde gescannt.
+outcome-goods = Code einer Ware. Bitte die Kundenkarte scannen.
+
 # Ein Pass, dessen Uhr außerhalb des Fensters liegt, während unserer zu trauen ist (apple-vas.md, Abschnitt 9).
 stale-phone-ahead = Handy-Uhr geht { $wait } vor. Barcode scannen.
 stale-phone-behind = Handy-Uhr geht { $wait } nach. Barcode scannen.
@@ -143,6 +146,9 @@ reader-mute = der Chip antwortet nicht
 reader-held = von anderem Programm belegt
 reader-stuck = antwortet nicht
 reader-no_service = Dienst ist weg
+reader-gone = nicht angesteckt
+reader-no_rights = darf nicht geöffnet werden
+reader-wrong_kind = ist ein anderes Gerät
 
 # Was das Personal bei einem abgelehnten Tap tun kann.
 remedy-unknown_token = Den Barcode auf dem Pass scannen oder den Gast nach Namen suchen.

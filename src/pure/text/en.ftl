@@ -67,6 +67,9 @@ refusal-void_window_passed = Too late to void at this till.
 refusal-already_voided = Already voided.
 refusal-needs_manager = A manager has to approve this.
 
+# The code of an article was scanned.
+outcome-goods = That code is on goods. Scan the customer's card.
+
 # A pass whose clock lies outside the window, ours being trusted (apple-vas.md section 9).
 stale-phone-ahead = Phone's clock is { $wait } fast. Scan the barcode.
 stale-phone-behind = Phone's clock is { $wait } slow. Scan the barcode.
@@ -143,6 +146,9 @@ reader-mute = the chip does not answer
 reader-held = in use by another program
 reader-stuck = does not answer
 reader-no_service = service is away
+reader-gone = not plugged in
+reader-no_rights = may not be opened
+reader-wrong_kind = is another device
 
 # What the staff can do about a refused tap.
 remedy-unknown_token = Scan the barcode on the pass, or look the customer up by name.

@@ -117,6 +117,11 @@ pub fn stale_token(language: Language, ahead_s: i64) -> String {
     line(&fill(language, id, &[("wait", duration(language, ahead_s.saturating_abs()).into())]))
 }
 
+/// The line for a code of goods or of a coupon that was scanned in place of a card's.
+pub fn goods(language: Language) -> String {
+    line(&fill(language, "outcome-goods", &[]))
+}
+
 /// Advice for a tap that read no card.
 pub fn tap_problem(language: Language, problem: TapProblem) -> String {
     fill(language, &format!("tap-{}-advice", problem.name()), &[])

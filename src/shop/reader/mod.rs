@@ -9,11 +9,13 @@
 //! meanwhile.
 
 pub mod pcsc;
+pub mod scanner;
 
 use crate::pure::domain::TillId;
 use crate::pure::tap::{Opened, TapProblem};
 
-pub use pcsc::{ReaderConfig, Readers, ReadersConfig};
+pub use pcsc::{CodeDevice, ReaderConfig, Readers, ReadersConfig};
+pub use scanner::{Interface, ScanSink, ScannerConfig, ScannerScan, ScannerState, ScannerStatus, Scanners};
 
 /// Where taps go: the till, and whoever shows the readers' states.
 pub trait TapSink: Send + Sync {
@@ -36,11 +38,23 @@ pub struct ReaderTap {
     pub reader: String,
     /// The till that it serves.
     pub till: TillId,
+    /// What was shown.
+    pub shown: Shown,
     /// The proofs in the order in which they were asked for, opened, or why there are none. Of several tokens the first
     /// that resolves to a card counts (DESIGN.md section 2). Never empty.
     pub result: Result<Vec<Opened>, TapProblem>,
     /// How long it took.
     pub timing: TapTiming,
+}
+
+/// What was shown to a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// A chip or phone.
+    #[default]
+    Chip,
+    /// A code, by a device that hands it on as a chip.
+    Code,
 }
 
 /// The durations of a tap, for the histograms of readers-and-scanners.md section 4.

@@ -38,8 +38,8 @@ impl Source {
 /// When the phases of a tap were over, nanoseconds since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TapPhases {
-    /// The first command went to the chip.
-    pub first_apdu_ns: i64,
+    /// The first command went to the chip; `None` for a scan.
+    pub first_apdu_ns: Option<i64>,
     /// The token was read.
     pub token_ns: i64,
 }
@@ -87,6 +87,8 @@ struct Told {
     card: Option<Serial>,
     /// For the audit: the credential was bound to another medium.
     bound_medium: Option<Medium>,
+    /// For the audit: it was the code of goods.
+    goods: bool,
 }
 
 impl Till {
@@ -100,7 +102,8 @@ impl Till {
             Found::Several { token, cards } => {
                 let refusal = Refusal::new(RefusalCode::SeveralCards);
                 let text = text::refusal(self.settings().language, &refusal);
-                let told = Told { refusal: Ok(refusal), text, token: Some(token), card: None, bound_medium: None };
+                let token = Some(token);
+                let told = Told { refusal: Ok(refusal), text, token, card: None, bound_medium: None, goods: false };
                 let mut tapped = self.nothing_in_txn(txn, now, &shown, told)?;
                 tapped.view.cards = Some(cards.iter().map(Serial::to_string).collect());
                 Ok(tapped)
@@ -126,7 +129,7 @@ impl Till {
         problem: TapProblem,
     ) -> Result<Tapped, TillError> {
         let text = text::tap_problem(self.settings().language, problem);
-        let told = Told { refusal: Err(problem), text, token: None, card: None, bound_medium: None };
+        let told = Told { refusal: Err(problem), text, token: None, card: None, bound_medium: None, goods: false };
         self.nothing_in_txn(txn, now, &shown, told)
     }
 
@@ -147,7 +150,12 @@ impl Till {
             Ok(token) => token.clone(),
             Err(problem) => {
                 let told = problem.tap_problem().map_or(Ok(RefusalCode::UnknownToken.into()), Err);
-                return Ok(Found::Nothing(self.told(told, None, None)));
+                let mut told = self.told(told, None, None);
+                if *problem == TokenProblem::Goods {
+                    told.text = text::goods(self.settings().language);
+                    told.goods = true;
+                }
+                return Ok(Found::Nothing(told));
             }
         };
         let known = match &token.claim {
@@ -197,7 +205,7 @@ impl Till {
             Ok(refusal) => text::refusal(language, refusal),
             Err(problem) => text::tap_problem(language, *problem),
         };
-        Told { refusal, text, token, card, bound_medium: None }
+        Told { refusal, text, token, card, bound_medium: None, goods: false }
     }
 
     /// Keeps and tells a presentation without a card.
@@ -223,6 +231,9 @@ impl Till {
         };
         if let Some(bound) = told.bound_medium {
             what.details.push(("bound_medium".to_owned(), bound.name().to_owned()));
+        }
+        if told.goods {
+            what.details.push(("code_of".to_owned(), "goods".to_owned()));
         }
         what.details.sort();
         let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
@@ -446,7 +457,7 @@ pub(super) fn view_begin(
         cards: None,
         clock_suspect: false,
         timing_ms: TimingView {
-            first_apdu: shown.timing.map(|phases| since(phases.first_apdu_ns)),
+            first_apdu: shown.timing.and_then(|phases| phases.first_apdu_ns).map(since),
             token: shown.timing.map(|phases| since(phases.token_ns)),
             decided: None,
         },

@@ -10,7 +10,7 @@ mod message;
 mod open;
 mod status;
 
-pub use open::{Bundle, INFLATED_MAX, PassValue, open};
+pub use open::{Bundle, INFLATED_MAX, PassValue, inflate, open, pass_values};
 pub use status::Status;
 
 use self::answer::{OseAnswer, Session};

@@ -112,7 +112,7 @@ pub(super) fn session_keys(bundle: &Bundle) -> Result<([u8; AES_KEY_LENGTH], [u8
 }
 
 /// zlib (RFC 1950) into at most [`INFLATED_MAX`] bytes; the stream must end there and fill its input.
-pub(super) fn inflate(packed: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub fn inflate(packed: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut plain = Vec::with_capacity(INFLATED_MAX);
     let mut stream = Decompress::new(true);
     match stream.decompress_vec(packed, &mut plain, FlushDecompress::Finish) {
@@ -124,7 +124,7 @@ pub(super) fn inflate(packed: &[u8]) -> Result<Vec<u8>, &'static str> {
 }
 
 /// google-smart-tap.md section 9: one `asv` for each object, its value in the record `n`.
-pub(super) fn pass_values(plain: &[u8]) -> Result<Vec<PassValue>, NdefError> {
+pub fn pass_values(plain: &[u8]) -> Result<Vec<PassValue>, NdefError> {
     let mut values = Vec::new();
     for service in ndef::parse(plain)?.into_iter().filter(|record| record.name() == b"asv") {
         for object in ndef::parse(service.payload)?.into_iter().filter(|record| is_pass(record)) {

@@ -31,8 +31,9 @@ use std::time::Duration;
 use crate::base::clock::Clock;
 use crate::pure::domain::{Medium, TillId};
 use crate::pure::tap::keyring::Keyring;
+use crate::pure::tap::scan::card::CardRule;
 use crate::pure::tap::{Release, TapProblem};
-use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, TapSink};
+use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, Shown, TapSink};
 
 pub use self::probe::{Lies, Probe, ProbedReader, probe};
 
@@ -69,11 +70,25 @@ pub enum Access {
     Exclusive,
 }
 
+/// A scanner that shows each code as a chip on a reader of its own or on another's
+/// (readers-and-scanners.md section 3.7).
+#[derive(Clone, Debug)]
+pub struct CodeDevice {
+    /// The reader's name matches.
+    pub pattern: regex::Regex,
+    /// The till that it serves.
+    pub till: TillId,
+    /// By what its chips are known, and how they are read.
+    pub rule: CardRule,
+}
+
 /// The configuration of all readers.
 #[derive(Clone, Debug)]
 pub struct ReadersConfig {
     /// The sections, in order.
     pub readers: Vec<ReaderConfig>,
+    /// Scanners that pose as readers.
+    pub codes: Vec<CodeDevice>,
     /// The first till: a reader that no section matches serves it, with every protocol.
     pub first_till: TillId,
     /// The limits of time.
@@ -83,7 +98,11 @@ pub struct ReadersConfig {
 impl ReadersConfig {
     /// A configuration without sections.
     pub fn new(first_till: TillId) -> Self {
-        Self { readers: Vec::new(), first_till, limits: Limits::DEFAULT }
+        Self { readers: Vec::new(), codes: Vec::new(), first_till, limits: Limits::DEFAULT }
+    }
+
+    fn codes_of(&self, reader: &str) -> Vec<CodeDevice> {
+        self.codes.iter().filter(|device| device.pattern.is_match(reader)).cloned().collect()
     }
 
     fn of(&self, reader: &str) -> ReaderConfig {
@@ -249,7 +268,7 @@ fn watch(shared: &Shared, config: &ReadersConfig) {
     let report = |overdue: Overdue| {
         let till = config.of(&overdue.reader).till;
         let (reader, result) = (overdue.reader.to_string(), Err(TapProblem::ChipError));
-        let tap = ReaderTap { reader, till, result, timing: overdue.timing };
+        let tap = ReaderTap { reader, till, shown: Shown::Chip, result, timing: overdue.timing };
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.sink.tapped(tap)));
         if told.is_err() {
             tracing::error!(reader = &*overdue.reader, "the report of a stuck reader failed");

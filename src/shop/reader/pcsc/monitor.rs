@@ -316,7 +316,8 @@ impl Monitor {
         // A name from the service holds no zero byte; one that did could not be connected to either.
         let Ok(name) = CString::new(reader.as_bytes()) else { return };
         let feedback = (self.feedback)(&reader);
-        let worker = Worker::new(&name, config, mailbox.clone(), feedback, self.shared.clone());
+        let codes = self.config.codes_of(&reader);
+        let worker = Worker::new(&name, config, codes, mailbox.clone(), feedback, self.shared.clone());
         let worker = spawn("reader", move || worker.run())
             .inspect_err(|error| {
                 tracing::error!(reader, %error, "reader is not served: the system gives no thread");

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::pure::tap::keyring::Keyring;
-use crate::pure::tap::{Opened, Release, TapProblem};
-use crate::shop::reader::{Feedback, ReaderTap, TapSink, TapTiming};
+use crate::pure::tap::scan::card::CodeCard;
+use crate::pure::tap::{Machine, Opened, Release, TapProblem};
+use crate::shop::reader::{Feedback, ReaderTap, Shown, TapSink, TapTiming};
 
 use super::attending::{Attending, Next, Report};
 use super::board::{Board, Condition};
@@ -20,7 +21,7 @@ use super::link::Link;
 use super::mailbox::{ChipHere, Mailbox, Unreadable, WhyUnreadable};
 use super::protocols;
 use super::watchdog::{Watch, Watchdog};
-use super::{KeysInUse, Limits, ReaderConfig};
+use super::{CodeDevice, KeysInUse, Limits, ReaderConfig};
 
 /// What all readers share.
 pub struct Shared {
@@ -42,6 +43,7 @@ pub struct Shared {
 pub struct Worker {
     reader: Arc<str>,
     config: ReaderConfig,
+    codes: Vec<CodeDevice>,
     link: Link,
     mailbox: Arc<Mailbox>,
     feedback: Box<dyn Feedback>,
@@ -62,13 +64,14 @@ impl Worker {
     pub fn new(
         reader: &std::ffi::CStr,
         config: ReaderConfig,
+        codes: Vec<CodeDevice>,
         mailbox: Arc<Mailbox>,
         feedback: Box<dyn Feedback>,
         shared: Arc<Shared>,
     ) -> Self {
         let name = reader.to_string_lossy().into_owned().into();
         let link = Link::new(reader.to_owned(), config.access);
-        Self { reader: name, config, link, mailbox, feedback, shared, attending: None }
+        Self { reader: name, config, codes, link, mailbox, feedback, shared, attending: None }
     }
 
     /// Runs until stopped.
@@ -146,7 +149,9 @@ impl Worker {
         let timing = TapTiming { chip_seen_ns: chip.seen_ns, ..TapTiming::default() };
         let watch = self.shared.watchdog.watch(&self.reader, timing);
         let keys = self.shared.keys.now();
-        let attempt = exchange(&mut self.link, &self.config, &self.shared, &keys, chip, &watch);
+        let code = self.codes.iter().find(|device| device.rule.fits(&chip.atr));
+        let asked = Asked { config: &self.config, code };
+        let attempt = exchange(&mut self.link, &asked, &self.shared, &keys, chip, &watch);
         let stuck = watch.end();
         let board = &self.shared.board;
         if stuck {
@@ -167,12 +172,12 @@ impl Worker {
         let now_ns = self.shared.clock.boot_ns();
         match attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
             Report::Nothing => {}
-            Report::Problem(problem) => self.report(Err(problem), attempt.timing),
+            Report::Problem(problem) => self.report(&chip.atr, Err(problem), attempt.timing),
             Report::Proofs(sealed) => {
                 let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| keys.open_all(sealed)).collect();
                 let opened_ns = self.shared.clock.boot_ns();
                 let chip_to_token_us = exchange::us_since(chip.seen_ns, opened_ns);
-                self.report(Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing });
+                self.report(&chip.atr, Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing });
             }
         }
     }
@@ -186,22 +191,30 @@ impl Worker {
             self.attending = Some(Attending::new(unreadable.presence));
         }
         if let Some(Report::Problem(problem)) = self.attending.as_mut().map(|known| known.tell(problem)) {
-            self.report(Err(problem), TapTiming { chip_seen_ns: unreadable.seen_ns, ..TapTiming::default() });
+            self.report(&[], Err(problem), TapTiming { chip_seen_ns: unreadable.seen_ns, ..TapTiming::default() });
         }
     }
 
     /// The sink returns after the commit; only then light and sound say so.
-    fn report(&mut self, result: Result<Vec<Opened>, TapProblem>, timing: TapTiming) {
-        let (reader, till) = (self.reader.to_string(), self.config.till.clone());
-        let decision = self.shared.sink.tapped(ReaderTap { reader, till, result, timing });
+    fn report(&mut self, atr: &[u8], result: Result<Vec<Opened>, TapProblem>, timing: TapTiming) {
+        let code = self.codes.iter().find(|device| device.rule.fits(atr));
+        let (till, shown) = code.map_or((&self.config.till, Shown::Chip), |device| (&device.till, Shown::Code));
+        let (reader, till) = (self.reader.to_string(), till.clone());
+        let decision = self.shared.sink.tapped(ReaderTap { reader, till, shown, result, timing });
         self.feedback.show(decision);
     }
+}
+
+/// How a chip is asked: as a chip, or for the code that it stands for.
+struct Asked<'a> {
+    config: &'a ReaderConfig,
+    code: Option<&'a CodeDevice>,
 }
 
 /// One attempt over PC/SC: connect, hold, exchange, release.
 fn exchange(
     link: &mut Link,
-    config: &ReaderConfig,
+    asked: &Asked<'_>,
     shared: &Shared,
     keys: &Keyring,
     chip: &ChipHere,
@@ -210,9 +223,12 @@ fn exchange(
     let observer = Watched { clock: &shared.clock, watch };
     let mut attempt = None;
     let connected = link.with_chip(&mut |held| {
-        let machines = || protocols::machines(keys, &config.protocols, &chip.atr);
+        let machines = || match asked.code {
+            Some(device) => vec![Box::new(CodeCard::new(&device.rule)) as Box<dyn Machine>],
+            None => protocols::machines(keys, &asked.config.protocols, &chip.atr),
+        };
         let found = exchange::attempt(held, machines, chip.seen_ns, &observer);
-        let release = config.release_override.unwrap_or(found.release);
+        let release = asked.config.release_override.unwrap_or(found.release);
         attempt = Some(found);
         release
     });

@@ -1,0 +1,4 @@
+//! `frame` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stampd_fuzz::frame(data));

@@ -1,0 +1,4 @@
+//! `ndef_message` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stampd_fuzz::ndef_message(data));

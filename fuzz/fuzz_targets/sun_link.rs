@@ -1,0 +1,4 @@
+//! `sun_link` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stampd_fuzz::sun_link(data));

@@ -1,0 +1,4 @@
+//! `tag_answer` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stampd_fuzz::tag_answer(data));

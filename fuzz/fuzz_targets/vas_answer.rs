@@ -1,0 +1,4 @@
+//! `vas_answer` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stampd_fuzz::vas_answer(data));

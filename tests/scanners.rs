@@ -1,0 +1,289 @@
+//! Scanners of the device's own on real input: codes come over a pair of ptys and by a synthetic chip on a real pcscd into
+//! the daemon, and are stamps, refusals, or nothing. Keyboards and hidraw need devices that no test has; their decoders are
+//! tested on recorded bytes in `pure::tap::scan`.
+
+use serde_json::{Value, json};
+
+use crate::support::http::{Event, Events};
+use crate::support::line::Line;
+use crate::support::pcscd::Pcscd;
+use crate::support::shop::{Shop, Start};
+use crate::support::wait_until;
+
+/// A shop with a scanner on a line.
+struct Counter {
+    shop: Shop,
+    line: Line,
+}
+
+impl Counter {
+    /// `keys` are those of `[[scanner]]` but `device`.
+    fn open(keys: &str) -> Self {
+        let mut shop = Shop::closed();
+        let line = Line::new(&shop.dir);
+        let section = format!("\n[[scanner]]\ndevice = \"{}\"\n{keys}\n", line.host.display());
+        shop.config_change(|text| text + &section);
+        shop.start(Start::Run);
+        Self { shop, line }
+    }
+
+    fn name(&self) -> Value {
+        json!(self.line.host.display().to_string())
+    }
+
+    /// Scans the barcode of a card, as `stampd phone` does.
+    #[track_caller]
+    fn scan(&self, card: &Value, more: &[&str]) {
+        let mut command = self.shop.command(&["phone", "--wallet", "scan", "--tty"]);
+        command.arg(&self.line.scanner).arg("--demo").arg(self.shop.dir.join("demo.json"));
+        command.args(["--card", serial(card)]).args(more);
+        let output = command.output().expect("the phone starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The next event of this scanner: of its taps, or of its state.
+    #[track_caller]
+    fn told(&self, events: &mut Events) -> Event {
+        loop {
+            let event = events.next().expect("an event");
+            if event.data["reader"] == self.name() || event.data["name"] == self.name() {
+                return event;
+            }
+        }
+    }
+
+    /// The scanner in the list of readers.
+    fn listed(&self) -> Value {
+        let list = self.shop.get("/v1/readers").expect(200);
+        let mut readers = list["readers"].as_array().expect("a list").iter();
+        readers.find(|reader| reader["name"] == self.name()).expect("the scanner").clone()
+    }
+}
+
+fn serial(card: &Value) -> &str {
+    card["serial"].as_str().expect("a serial")
+}
+
+fn text_of<'c>(card: &'c Value, medium: &str) -> &'c str {
+    card[medium].as_str().expect("a text")
+}
+
+const SERIAL: &str = "kind = \"serial\"";
+
+#[test]
+fn a_scan_becomes_a_stamp_and_the_same_visit_is_one() {
+    let counter = Counter::open("kind = \"serial\"\nframing = { baud = 115200, end = \"0D\" }");
+    let mut events = counter.shop.events();
+    let listed = counter.listed();
+    assert_eq!(
+        (&listed["state"], &listed["till"], &listed["exchanges"]),
+        (&json!("ready"), &json!("till-1"), &json!(0))
+    );
+    let card = counter.shop.card("cafe10", 0);
+    counter.scan(&card, &[]);
+    let told = counter.told(&mut events);
+    assert_eq!(told.name, "tap.presented");
+    let tap = &told.data;
+    let facts = (&tap["outcome"], &tap["medium"], &tap["grade"], &tap["till"]);
+    assert_eq!(facts, (&json!("awarded"), &json!("barcode"), &json!("C"), &json!("till-1")));
+    assert_eq!((&tap["card"]["serial"], &tap["card"]["scans"]), (&card["serial"], &json!(1)));
+    assert_eq!(tap["card"]["taps"], 0);
+    assert_eq!(tap["timing_ms"]["first_apdu"], Value::Null, "no chip was asked");
+    assert!(tap["timing_ms"]["token"].is_number(), "{tap}");
+    assert_eq!(counter.listed()["exchanges"], 1);
+    // Shown to the till's own scanner as well: the visit is the same.
+    let again = counter.shop.scan(text_of(&card, "barcode")).send().expect(200);
+    assert_eq!((&again["outcome"], &again["visit"]), (&json!("already_counted"), &tap["visit"]));
+    counter.shop.verify();
+}
+
+/// What a scanner or its code can have, and the code in which it ends; none for what is sound in an odd form.
+const FAULTS: &[(&str, Option<&str>)] = &[
+    ("no-suffix", None),
+    ("line-feed", None),
+    ("both", None),
+    ("split", None),
+    ("split=300", None),
+    ("twice", None),
+    ("lower-case", None),
+    ("noise", Some("unknown_token")),
+    ("damaged", Some("unknown_token")),
+    ("cut-code", Some("unknown_token")),
+    ("aim", Some("unknown_token")),
+    ("gs1", Some("unknown_token")),
+    ("ean", Some("unknown_token")),
+    ("latin-1", Some("unknown_token")),
+    ("control", Some("unknown_token")),
+    ("huge", Some("unknown_token")),
+    ("wrong-medium", Some("unknown_token")),
+];
+
+#[test]
+fn a_scanner_that_is_wrong_is_told_and_books_nothing() {
+    let counter = Counter::open(SERIAL);
+    let mut events = counter.shop.events();
+    for (index, (fault, code)) in FAULTS.iter().enumerate() {
+        // Nothing at all is no scan: the next event is the next fault's.
+        counter.scan(&counter.shop.card("cafe10", index), &["--fault", "empty"]);
+        let card = counter.shop.card("cafe10", index);
+        counter.scan(&card, &["--fault", fault]);
+        let told = counter.told(&mut events).data;
+        let outcome = if code.is_some() { "refused" } else { "awarded" };
+        assert_eq!((&told["outcome"], &told["code"]), (&json!(outcome), &json!(code)), "{fault}: {told}");
+        let goods = ["gs1", "ean"].contains(fault);
+        assert_eq!(told["text"].as_str().is_some_and(|text| text.contains("goods")), goods, "{fault}: {told}");
+        let stamps = if code.is_some() { 0 } else { 2 };
+        assert_eq!(counter.shop.standing(serial(&card))["balance"], stamps, "{fault}");
+    }
+    let sound = FAULTS.iter().filter(|(_, code)| code.is_none()).count();
+    assert_eq!(counter.shop.verify()["entries"], sound * 2, "a stamp and the first bonus each");
+}
+
+#[test]
+fn bytes_come_as_they_like() {
+    let counter = Counter::open(SERIAL);
+    let mut events = counter.shop.events();
+    let cards: Vec<Value> = (0..4).map(|index| counter.shop.card("cafe10", index)).collect();
+    let barcode = |index: usize| text_of(&cards[index], "barcode");
+    // Two codes in one burst are two customers.
+    counter.line.write(format!("{}\r\n{}\r\n", barcode(0), barcode(1)).as_bytes());
+    for card in &cards[..2] {
+        let told = counter.told(&mut events).data;
+        assert_eq!((&told["outcome"], &told["card"]["serial"]), (&json!("awarded"), &card["serial"]));
+    }
+    // Half a line is a code of its own when nothing more comes, and spoils no other.
+    counter.line.write(&barcode(2).as_bytes()[..17]);
+    let told = counter.told(&mut events).data;
+    assert_eq!((&told["outcome"], &told["code"]), (&json!("refused"), &json!("unknown_token")));
+    counter.line.write(format!("{}\r", barcode(2)).as_bytes());
+    assert_eq!(counter.told(&mut events).data["card"]["serial"], cards[2]["serial"]);
+    // Noise without an end, longer than any code, is told once.
+    let noise: Vec<u8> = (0..=255_u8).filter(|byte| !b"\r\n".contains(byte)).cycle().take(20_000).collect();
+    counter.line.write(&[&noise[..], b"\r"].concat());
+    assert_eq!(counter.told(&mut events).data["code"], "unknown_token");
+    counter.line.write(format!("{}\r", barcode(3)).as_bytes());
+    assert_eq!(counter.told(&mut events).data["card"]["serial"], cards[3]["serial"]);
+}
+
+#[test]
+fn a_scanner_is_unplugged_and_back_and_what_it_had_in_store_is_none() {
+    let mut counter = Counter::open(SERIAL);
+    let mut events = counter.shop.events();
+    counter.line.unplug();
+    let mut down = counter.told(&mut events);
+    if down.name == "reader.up" {
+        // That it came up at the start may be told after the stream was opened.
+        down = counter.told(&mut events);
+    }
+    assert_eq!((down.name.as_str(), &down.data["state"]), ("reader.down", &json!("gone")));
+    assert!(counter.listed()["remedy"].is_string());
+    assert_eq!(counter.shop.get("/v1/health").expect(200)["status"], "degraded");
+    counter.line.plug();
+    let told = counter.told(&mut events);
+    assert_eq!((told.name.as_str(), &told.data["state"]), ("reader.up", &json!("ready")));
+    let (first, second) = (counter.shop.card("cafe10", 0), counter.shop.card("cafe10", 1));
+    counter.scan(&first, &[]);
+    assert_eq!(counter.told(&mut events).data["card"]["serial"], first["serial"]);
+    // What is scanned while no daemon listens is not awarded when one starts.
+    counter.shop.stop();
+    counter.scan(&second, &[]);
+    counter.shop.start(Start::Run);
+    let mut events = counter.shop.events();
+    let third = counter.shop.card("cafe10", 2);
+    counter.scan(&third, &[]);
+    assert_eq!(counter.told(&mut events).data["card"]["serial"], third["serial"]);
+    assert_eq!(counter.shop.standing(serial(&second))["balance"], 0);
+    // A device of another kind, and one that is not there, are said; the shop opens all the same.
+    counter.shop.stop();
+    let (line, shop) = (counter.name(), &counter.shop);
+    shop.config_change(|text| text.replace(line.as_str().expect("a path"), "/dev/null"));
+    counter.shop.start(Start::Run);
+    let list = counter.shop.get("/v1/readers").expect(200);
+    let scanner = list["readers"].as_array().expect("a list").iter().find(|reader| reader["name"] == "/dev/null");
+    assert_eq!(scanner.expect("the scanner")["state"], "wrong_kind");
+}
+
+#[test]
+fn symbologies_and_payloads_are_read_as_configured() {
+    let keys = "kind = \"typed\"\nframing = { start = \"02\", end = \"03\", aim = true, \
+                media = { A = \"apple_vas\", G = \"smart_tap\", Q = \"barcode\" } }";
+    let counter = Counter::open(keys);
+    let mut events = counter.shop.events();
+    let cards: Vec<Value> = (0..4).map(|index| counter.shop.card("cafe10", index)).collect();
+    let (nfc, tap, code) = ("nfc_message", "smart_tap_value", "barcode");
+    // What is typed for a card, by which medium it counts and how much that proves; none for what is no such medium.
+    type Case<'a> = (&'a str, usize, &'a str, Option<(&'a str, &'a str)>);
+    let cases: [Case; 8] = [
+        ("A|", 0, nfc, Some(("apple_vas", "B"))),
+        ("G|", 1, tap, Some(("smart_tap", "B"))),
+        ("Q|", 2, code, Some(("barcode", "C"))),
+        ("Q|]Q1", 3, code, Some(("barcode", "C"))),
+        ("A|", 3, code, None),
+        ("Q|", 3, nfc, None),
+        ("X|", 3, code, None),
+        ("Q|A|", 3, nfc, None),
+    ];
+    for (sign, index, medium, expected) in cases {
+        counter.line.write(format!("noise\x02{sign}{}\x03", text_of(&cards[index], medium)).as_bytes());
+        let told = counter.told(&mut events).data;
+        match expected {
+            Some((medium, grade)) => {
+                let facts = (&told["outcome"], &told["medium"], &told["grade"], &told["card"]["serial"]);
+                let expected = (&json!("awarded"), &json!(medium), &json!(grade), &cards[index]["serial"]);
+                assert_eq!(facts, expected, "{sign}{medium}");
+            }
+            None => assert_eq!(told["code"], "unknown_token", "{sign}{medium}: {told}"),
+        }
+    }
+}
+
+#[test]
+fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
+    let pcscd = Pcscd::start();
+    let mut shop = Shop::with_readers(&pcscd);
+    shop.stop();
+    let scanner = "\n[[scanner]]\nkind = \"pcsc\"\ndevice = \" 00 01$\"\nframing = { atr = \"3B8001\" }\n";
+    shop.config_change(|text| text + scanner);
+    shop.start(Start::Run);
+    let mut events = shop.events();
+    let mut shown = |wallet: &str, card: &Value, fault: Option<&str>| {
+        let name = json!(pcscd.reader(1));
+        wait_until("the reader is free", || {
+            let readers = shop.get("/v1/readers").expect(200);
+            let mut readers = readers["readers"].as_array().expect("a list").iter();
+            readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
+        });
+        let mut phone = shop.command(&["phone", "--wallet", wallet, "--card", serial(card)]);
+        phone.arg("--demo").arg(shop.dir.join("demo.json")).args(["--reader-port", &pcscd.port(1).to_string()]);
+        phone.args(fault.map_or(Vec::new(), |fault| vec!["--fault", fault]));
+        let output = phone.output().expect("the phone starts");
+        loop {
+            let event = events.next().expect("an event");
+            if event.name.starts_with("tap.") {
+                assert_eq!(event.data["reader"], name);
+                return (event.data, String::from_utf8_lossy(&output.stdout).into_owned());
+            }
+        }
+    };
+    let card = shop.card("cafe10", 0);
+    let (told, said) = shown("barcode", &card, None);
+    assert_eq!(
+        (&told["outcome"], &told["medium"], &told["grade"]),
+        (&json!("awarded"), &json!("barcode"), &json!("C")),
+        "{said}"
+    );
+    assert_eq!((&told["card"]["scans"], &told["card"]["taps"]), (&json!(1), &json!(0)));
+    assert!(told["timing_ms"]["first_apdu"].is_number(), "{told}");
+    let card = shop.card("cafe10", 1);
+    for (fault, text) in [("damaged", "known"), ("ean", "goods"), ("wrong-medium", "known")] {
+        let (told, said) = shown("barcode", &card, Some(fault));
+        assert_eq!(told["code"], "unknown_token", "{fault}: {said}");
+        assert!(told["text"].as_str().is_some_and(|line| line.contains(text)), "{fault}: {told}");
+    }
+    let (told, said) = shown("barcode", &card, Some("empty"));
+    assert_eq!(told["code"], "no_pass", "{said}");
+    let card = shop.card("cafe10", 2);
+    let (told, said) = shown("apple", &card, None);
+    assert_eq!((&told["outcome"], &told["medium"]), (&json!("awarded"), &json!("apple_vas")), "{said}");
+    assert_eq!((&told["card"]["scans"], &told["card"]["taps"]), (&json!(0), &json!(1)));
+}
