@@ -11,7 +11,8 @@ use crate::pure::tap::Release;
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
 use crate::pure::wire::text::json;
 use crate::shop::ledger::{LedgerError, WriteError};
-use crate::shop::reader::pcsc::Access;
+use crate::shop::reader::light::Profile;
+use crate::shop::reader::pcsc::{Access, OwnSignals};
 use crate::shop::reader::{
     Decision, ReaderConfig, ReaderState, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus, TapSink,
 };
@@ -230,10 +231,27 @@ pub fn readers_config(config: &Config) -> ReadersConfig {
         .iter()
         .map(|reader| ReaderConfig {
             pattern: reader.name_match.clone(),
+            usb: reader.usb.clone(),
             till: reader.till.clone(),
             protocols: reader.protocols.clone(),
             access: if reader.exclusive { Access::Exclusive } else { Access::Shared },
+            originality: reader.originality,
             escape_start: reader.escape.start.clone(),
+            feedback: match reader.feedback {
+                config::FeedbackProfile::Auto => Profile::Auto,
+                config::FeedbackProfile::None => Profile::None,
+                config::FeedbackProfile::Acr122u => Profile::Acr122u,
+                config::FeedbackProfile::Acr1252u => Profile::Acr1252u,
+                config::FeedbackProfile::Acr1552u => Profile::Acr1552u,
+                config::FeedbackProfile::Utrust => Profile::Utrust,
+                config::FeedbackProfile::Springcard => Profile::Springcard,
+                config::FeedbackProfile::Omnikey => Profile::Omnikey,
+            },
+            signals: OwnSignals {
+                read: reader.escape.read.clone(),
+                awarded: reader.escape.awarded.clone(),
+                refused: reader.escape.refused.clone(),
+            },
             release_override: reader.release.map(|release| match release {
                 config::ReleaseRule::Unpower => Release::Unpower,
                 config::ReleaseRule::Reset => Release::Reset,

@@ -33,7 +33,8 @@ use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::Ledger;
-use crate::shop::reader::{Feedback, NoFeedback, Readers};
+use crate::shop::reader::Readers;
+use crate::shop::reader::pcsc::light_and_sound;
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
@@ -148,9 +149,9 @@ impl Opened {
         let (till, clock) = till_open(&config)?;
         chain_check(till.ledger())?;
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
-        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
+        let lights = light_and_sound(clock.clone());
         let readers =
-            Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), no_light)
+            Readers::start(desk::readers_config(&config), till.keys().clone(), clock.clone(), desk.clone(), lights)
                 .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;

@@ -10,6 +10,7 @@ use super::apple_vas::{self, PassType, VasKeys, VasMessage};
 use super::hmac::hmac_sha256;
 use super::lc1::{self, TokenKeys};
 use super::ntag424::{Mirrored, SunKeys};
+use super::originality::Origin;
 use super::rotating::{self, Rotating, RotatingKey};
 use super::smart_tap::{self, Collector, PassValue};
 use super::tag::TagRead;
@@ -103,6 +104,10 @@ impl Keyring {
             // A phone: what it shows, its user wrote.
             return vec![Err(TokenProblem::NoPass)];
         };
+        if read.origin() == Origin::Forged {
+            // An imitation of NXP's chips, which the owner asked to be found out.
+            return vec![Err(TokenProblem::Unknown)];
+        }
         let Some(chip) = self.uid.as_ref().and_then(|key| key.hash(uid)) else {
             return vec![Err(TokenProblem::NoPass)];
         };

@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod lc1;
 pub mod ndef;
 pub mod ntag424;
+pub mod originality;
 pub mod p256;
 pub mod rotating;
 pub mod smart_tap;

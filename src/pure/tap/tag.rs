@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::ndef::{self, Record, Tnf};
 use super::ntag424::Sun;
+use super::originality::{self, Origin, Way};
 use super::{Exchange, Found, Machine, Note, Release, Sealed, Step, TapProblem};
 use crate::pure::apdu::{Header, Response, StatusWord, aid};
 
@@ -28,6 +29,8 @@ const SELECT_CC: [u8; 7] = [0x00, 0xA4, 0x00, 0x0C, 0x02, 0xE1, 0x03];
 const CC_BYTES: u8 = 15;
 /// The most bytes asked for in one READ BINARY.
 const CHUNK_MAX: usize = 0xFB;
+/// The first byte of the UID of a chip that NXP made (ISO/IEC 7816-6).
+const NXP: u8 = 0x04;
 /// Pages of four bytes that one READ of a Type 2 tag gives.
 const PAGES_AT_ONCE: usize = 4;
 /// The page of the capability container of a Type 2 tag; its data area begins with the next one.
@@ -44,6 +47,8 @@ pub struct Wanted {
     pub ndef: bool,
     /// The bare UID.
     pub uid: bool,
+    /// How the reader passes on the question for NXP's signature; `None` where it is not asked.
+    pub origin: Option<Way>,
 }
 
 /// What a tag or bare chip gave.
@@ -57,6 +62,8 @@ pub struct TagRead {
     pub wanted: Wanted,
     /// It takes APDUs: an ISO-DEP chip.
     pub iso_dep: bool,
+    /// NXP's signature of a Type 2 tag, where it was asked for and read.
+    pub signature: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for TagRead {
@@ -68,6 +75,12 @@ impl fmt::Debug for TagRead {
 }
 
 impl TagRead {
+    /// What the tag's signature says of its origin.
+    pub fn origin(&self) -> Origin {
+        let uid = self.uid.as_deref().and_then(|uid| <[u8; 7]>::try_from(uid).ok());
+        uid.zip(self.signature).map_or(Origin::Unknown, |(uid, signature)| originality::ntag21x(&uid, &signature))
+    }
+
     /// The NTAG 424 link of its message, whether or not the shop made it.
     pub fn sun(&self) -> Option<Sun> {
         self.texts().iter().find_map(|text| Sun::parse(text))
@@ -106,6 +119,8 @@ enum Stage {
     GettingUid,
     ReadingHead,
     ReadingArea,
+    /// The question for the signature of that index is under way.
+    AskingOrigin(usize),
     Over,
 }
 
@@ -124,6 +139,7 @@ pub struct Tag {
     /// The largest file that the container allows.
     file_max: usize,
     command: Vec<u8>,
+    signature: Option<[u8; 32]>,
     over: Option<Exchange>,
     notes: Vec<Note>,
 }
@@ -152,6 +168,7 @@ impl Tag {
             chunk: CHUNK_MAX,
             file_max: 0,
             command: Vec::new(),
+            signature: None,
             over: None,
             notes: Vec::new(),
         }
@@ -171,8 +188,36 @@ impl Tag {
     }
 
     fn give(&mut self, ndef: Option<Vec<u8>>) -> Step {
+        let nxp = matches!(self.uid.as_deref(), Some([NXP, ..]));
+        if self.kind == Kind::Type2 && self.wanted.origin.is_some() && nxp {
+            self.bytes = ndef.unwrap_or_default();
+            return self.ask_origin(0);
+        }
+        self.hand_over(ndef)
+    }
+
+    /// Asks for NXP's signature, each command of the reader's way in turn. A reader or chip that does not know it changes
+    /// nothing.
+    fn ask_origin(&mut self, index: usize) -> Step {
+        let commands = self.wanted.origin.map_or_else(Vec::new, Way::commands);
+        match commands.get(index) {
+            Some(command) => self.go_on(Stage::AskingOrigin(index), command.clone()),
+            None => {
+                let ndef = std::mem::take(&mut self.bytes);
+                self.hand_over((!ndef.is_empty()).then_some(ndef))
+            }
+        }
+    }
+
+    fn origin_answered(&mut self, data: &[u8], index: usize) -> Step {
+        self.signature = self.signature.or(self.wanted.origin.and_then(|way| way.signature(data)));
+        self.ask_origin(index + 1)
+    }
+
+    fn hand_over(&mut self, ndef: Option<Vec<u8>>) -> Step {
         let iso_dep = self.kind == Kind::IsoDep;
-        let read = TagRead { uid: self.uid.clone(), ndef, wanted: self.wanted, iso_dep };
+        let signature = self.signature;
+        let read = TagRead { uid: self.uid.clone(), ndef, wanted: self.wanted, iso_dep, signature };
         self.end(Found::Sealed(vec![Sealed::Tag(read)]))
     }
 
@@ -234,7 +279,7 @@ impl Tag {
     /// The whole message is here. A link of an NTAG 424 says its UID itself.
     fn message_read(&mut self) -> Step {
         let ndef = Some(std::mem::take(&mut self.bytes));
-        let read = TagRead { uid: None, ndef, wanted: self.wanted, iso_dep: true };
+        let read = TagRead { uid: None, ndef, wanted: self.wanted, iso_dep: true, signature: None };
         let enough = self.uid.is_some() || (self.wanted.sun && read.sun().is_some());
         self.bytes = read.ndef.unwrap_or_default();
         if enough {
@@ -392,6 +437,7 @@ impl Machine for Tag {
             Stage::ReadingFile => self.file_read(data),
             Stage::ReadingHead => self.head_read(data, status),
             Stage::ReadingArea => self.area_read(data),
+            Stage::AskingOrigin(index) => self.origin_answered(data, index),
             Stage::GettingUid | Stage::Idle | Stage::Over => self.uid_read(data, status),
         }
     }
@@ -410,7 +456,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: Wanted = Wanted { sun: true, ndef: true, uid: true };
+    const ALL: Wanted = Wanted { sun: true, ndef: true, uid: true, origin: None };
     const OK: [u8; 2] = [0x90, 0x00];
 
     /// Feeds the answers one after the other, `9000` alone when there are no more; commands sent, and the end.
@@ -469,7 +515,7 @@ mod tests {
         assert!(read(exchange).sun().is_some());
         let (sent, exchange) = run(Kind::IsoDep, Wanted { sun: false, ..ALL }, &answers);
         assert_eq!((sent.len(), exchange.found), (8, Found::OtherProtocol), "without its UID it is nothing else");
-        let link_only = Wanted { sun: true, ndef: false, uid: false };
+        let link_only = Wanted { sun: true, ndef: false, ..Wanted::default() };
         let other = [b"\xD1\x01\x37T\x02en".as_slice(), &[b'x'; 52], &OK].concat();
         let answers: [&[u8]; 6] = [&OK, &OK, CC, &OK, b"\x00\x3B\x90\x00", &other];
         let (sent, exchange) = run(Kind::IsoDep, link_only, &answers);
@@ -508,6 +554,29 @@ mod tests {
         assert_eq!(run(Kind::IsoDep, without, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::Bare, ALL, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::IsoDep, ALL, &[&[0x90]]).1.found, Found::Problem(TapProblem::HoldStill));
+    }
+
+    #[test]
+    fn a_signature_is_asked_for_where_the_owner_and_the_reader_say_so() {
+        let wanted = Wanted { uid: true, origin: Some(Way::Direct), ..Wanted::default() };
+        let uid: &[u8] = b"\x04\xE1\x0C\xDA\x99\x3C\x80\x90\x00";
+        let digits = "8B76052EE42F5567BEB53238B3E3F9950707C0DCC956B5C5EFCFDB709B2D82B3";
+        let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        let signature: Vec<u8> = (0..64).step_by(2).map(byte).collect();
+        let genuine = [&[0xD5, 0x43, 0x00][..], &signature, &OK].concat();
+        let forged = [&[0xD5, 0x43, 0x00][..], &[7; 32], &OK].concat();
+        for (answer, origin) in
+            [(&genuine[..], Origin::Genuine), (&forged, Origin::Forged), (&[0x63, 0x00], Origin::Unknown)]
+        {
+            let (sent, exchange) = run(Kind::Type2, wanted, &[uid, answer]);
+            assert_eq!((sent.len(), read(exchange).origin()), (2, origin));
+        }
+        // Chips of other makers, and those that take APDUs, are not asked.
+        assert_eq!(run(Kind::Type2, wanted, &[b"\x05\xE1\x0C\xDA\x99\x3C\x80\x90\x00"]).0.len(), 1);
+        assert_eq!(run(Kind::Bare, wanted, &[uid]).0.len(), 1);
+        let session = Wanted { origin: Some(Way::Transparent), ..wanted };
+        let (sent, exchange) = run(Kind::Type2, session, &[uid, &[0x6A, 0x81], &[0x6A, 0x81], &[0x6A, 0x81]]);
+        assert_eq!((sent.len(), read(exchange).origin()), (4, Origin::Unknown), "a reader without such sessions");
     }
 
     #[test]
