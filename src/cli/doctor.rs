@@ -9,6 +9,7 @@ mod finding;
 mod home;
 mod machine;
 mod setup;
+mod usb;
 
 use anyhow::Result;
 use clap::Args;
