@@ -6,6 +6,7 @@ pub mod desk;
 pub mod http;
 pub mod pcscd;
 pub mod shop;
+pub mod taps;
 
 use std::time::Duration;
 
