@@ -38,7 +38,8 @@ use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
-use crate::shop::reader::{Feedback, NoFeedback, Readers, Scanners};
+use crate::shop::reader::pcsc::light_and_sound;
+use crate::shop::reader::{Readers, Scanners};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
@@ -165,15 +166,10 @@ impl Opened {
             }
         };
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
-        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
-        let readers = Readers::start(
-            counter::readers_config(&config)?,
-            till.keys().clone(),
-            clock.clone(),
-            desk.clone(),
-            no_light,
-        )
-        .context("cannot start the readers' threads")?;
+        let lights = light_and_sound(clock.clone());
+        let readers = counter::readers_config(&config)?;
+        let readers = Readers::start(readers, till.keys().clone(), clock.clone(), desk.clone(), lights)
+            .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let scanners = counter::scanner_configs(&config);
         let scanners = Scanners::start(scanners, till.keys().clone(), clock.clone(), desk.clone())

@@ -10,6 +10,7 @@ pub mod http;
 pub mod line;
 pub mod pcscd;
 pub mod shop;
+pub mod taps;
 
 use std::time::Duration;
 

@@ -12,6 +12,7 @@ mod people;
 mod posting;
 mod present;
 mod rehearse;
+mod repeat;
 mod report;
 mod sale;
 mod search;

@@ -4,8 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::posting::CardState;
 use super::{Till, TillError};
-use crate::pure::domain::{Event, Fact, Moment, Now, RuleVersion, Serial, crockford};
+use crate::pure::domain::{Event, Fact, Medium, Moment, Now, RuleVersion, Serial, crockford};
 use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
+use crate::pure::tap::rotating::RotatingKey;
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::{
@@ -211,6 +212,8 @@ impl Till {
             created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
             revoked: row.revoked,
             text: match (with_text && !row.revoked, row.lc1_id(), row.kid) {
+                // What the phone fills; without the key of this credential it proves nothing.
+                (true, Some(id), None) if row.medium == Medium::RotatingBarcode => Some(RotatingKey::pattern(&id)),
                 (true, Some(id), Some(kid)) => self.keys().tokens.mint(kid, id),
                 _ => None,
             },
