@@ -4,8 +4,11 @@
 //! Nothing here reads a file or a clock: keys, time and artwork are arguments. The same face, design and artwork give the
 //! same bytes, but for the signature.
 
+pub mod apple;
+mod der;
 pub mod design;
 pub mod face;
+pub mod sign;
 
 pub use design::{Colour, Design, Field, Place, Slot, Speaks, StripKind, Text};
 pub use face::{Codes, Face, Kind, Money, NextExpiry, Progress, Rotating, State, Tier};
