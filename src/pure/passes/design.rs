@@ -2,6 +2,9 @@
 //! reads it into this.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use super::face::Kind;
 
 /// A colour of 8 bits a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +19,21 @@ impl Colour {
     /// As SVG and Google write it: `#rrggbb`.
     pub fn hex(self) -> String {
         format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
+    }
+
+    /// How well one is read on the other, 1 to 21 (WCAG 2.2, contrast ratio); 4.5 is the least for small letters.
+    pub fn contrast(self, other: Self) -> f64 {
+        let (one, two) = (self.luminance(), other.luminance());
+        (one.max(two) + 0.05) / (one.min(two) + 0.05)
+    }
+
+    /// Relative luminance, 0 to 1 (WCAG 2.2).
+    fn luminance(self) -> f64 {
+        let linear = |channel: u8| {
+            let share = f64::from(channel) / 255.0;
+            if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
     }
 }
 
@@ -193,7 +211,7 @@ pub struct Field {
     pub key: String,
     /// Where it stands.
     pub slot: Slot,
-    /// What stands over the value; may be empty.
+    /// What stands over the value, with places as the value has them; may be empty.
     pub label: Text,
     /// The value with places such as `{balance}` ([`Blank`]); a field whose place has no value on a card is left out.
     pub value: Text,
@@ -232,9 +250,9 @@ pub struct Design {
     pub foreground: Colour,
     /// Labels.
     pub label: Colour,
-    /// Beside the logo; may be empty.
+    /// Beside the logo, with places; may be empty.
     pub logo_text: Text,
-    /// For screen readers.
+    /// For screen readers, with places.
     pub description: Text,
     /// Fields in order.
     pub fields: Vec<Field>,
@@ -248,4 +266,71 @@ pub struct Design {
     pub images: BTreeMap<String, String>,
     /// Names of rewards for people, by their name in the rule file.
     pub rewards: BTreeMap<String, Text>,
+}
+
+/// Every design of a shop; a card finds at most one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Designs {
+    all: Vec<Design>,
+}
+
+/// Two designs for one card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesignClash {
+    /// One design's name.
+    pub one: String,
+    /// The other's.
+    pub other: String,
+    /// The programme that both name; none where both take all cards of one kind.
+    pub programme: Option<String>,
+}
+
+impl fmt::Display for DesignClash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { one, other, programme } = self;
+        match programme {
+            Some(programme) => write!(f, "the designs `{one}` and `{other}` both name the programme {programme}"),
+            None => write!(f, "the designs `{one}` and `{other}` both take all other cards of one kind"),
+        }
+    }
+}
+
+impl std::error::Error for DesignClash {}
+
+impl Designs {
+    /// Takes designs together; an error where two would take one card.
+    pub fn new(all: Vec<Design>) -> Result<Self, DesignClash> {
+        for (at, one) in all.iter().enumerate() {
+            for other in &all[at + 1..] {
+                let programme = one.programmes.iter().find(|name| other.programmes.contains(name));
+                let same_rest = one.strip == other.strip && one.programmes.is_empty() && other.programmes.is_empty();
+                if programme.is_some() || same_rest {
+                    let (one, other) = (one.name.clone(), other.name.clone());
+                    return Err(DesignClash { one, other, programme: programme.cloned() });
+                }
+            }
+        }
+        Ok(Self { all })
+    }
+
+    /// The design of a card: the one that names its programme, else the one for its kind.
+    pub fn for_card(&self, programme: &str, kind: Kind) -> Option<&Design> {
+        let strip = match kind {
+            Kind::Stamps => StripKind::Stamps,
+            Kind::Points => StripKind::Points,
+            Kind::Cashback => StripKind::Cashback,
+        };
+        let named = self.all.iter().find(|design| design.programmes.iter().any(|name| name == programme));
+        named.or_else(|| self.all.iter().find(|design| design.programmes.is_empty() && design.strip == strip))
+    }
+
+    /// The design of a name.
+    pub fn named(&self, name: &str) -> Option<&Design> {
+        self.all.iter().find(|design| design.name == name)
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Design> {
+        self.all.iter()
+    }
 }

@@ -9,7 +9,9 @@ pub mod face;
 pub mod image;
 pub mod strip;
 
-pub use design::{Blank, BlankError, Colour, Design, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces};
+pub use design::{
+    Blank, BlankError, Colour, Design, DesignClash, Designs, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces,
+};
 pub use face::{Codes, Face, Kind, Money, NextExpiry, Progress, Rotating, State, Tier};
 pub use image::Image;
 pub use strip::StripError;

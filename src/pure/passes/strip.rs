@@ -19,7 +19,7 @@ mod tests;
 
 use openssl::sha::sha1;
 
-pub use art::{ArtError, Drawing, check};
+pub use art::{ArtError, Drawing, check, colours_of, of_png};
 pub(super) use canvas::{Canvas, text_width};
 
 use super::design::{Design, StripKind};
@@ -104,7 +104,8 @@ impl Picture {
                 Self::Stamps { circles, ready: face.rewards_available.clamp(0, 3) as u8 }
             }
             StripKind::Points => {
-                let way = face.next_reward.as_ref().map_or(WAY_PARTS as u8, |way| in_parts(way.done, way.of, WAY_PARTS));
+                let way =
+                    face.next_reward.as_ref().map_or(WAY_PARTS as u8, |way| in_parts(way.done, way.of, WAY_PARTS));
                 Self::Points { way, is_ready: face.rewards_available > 0, level }
             }
             StripKind::Cashback => Self::Cashback { level },

@@ -46,15 +46,37 @@ pub(super) fn symbols_of(strip: StripKind) -> &'static [&'static str] {
     }
 }
 
+/// The colours that a strip's code draws with, beside those of the artwork.
+pub fn colours_of(strip: StripKind) -> &'static [&'static str] {
+    match strip {
+        StripKind::Stamps => &[],
+        StripKind::Points | StripKind::Cashback => &["track", "progress"],
+    }
+}
+
+/// A PNG as a drawing of its own size, for shops that have their logo as pixels.
+pub fn of_png(png: &[u8]) -> Result<String, ArtError> {
+    let fails = |what: &str, remedy: &str| Err(ArtError::new(None, what, remedy));
+    // PNG, third edition, section 5.2 and 11.2.1: the signature, then IHDR with width and height.
+    let (Some(b"\x89PNG\r\n\x1a\n"), Some(&[a, b, c, d, e, f, g, h])) = (png.get(..8), png.get(16..24)) else {
+        return fails("not a PNG", "Save the picture as PNG.");
+    };
+    if png.len() > ART_BYTES_MAX * 3 / 4 {
+        return fails("the picture is too large", "Scale it down: 480 x 150 pixels are enough for a logo.");
+    }
+    let (width, height) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+    let data = openssl::base64::encode_block(png);
+    Ok(format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}'>\
+         <image width='{width}' height='{height}' href='data:image/png;base64,{data}'/></svg>"
+    ))
+}
+
 /// Largest SVG that is taken, in bytes: artwork, not photographs.
 pub const ART_BYTES_MAX: usize = 512 * 1024;
 
 /// Checks an SVG and returns the palette's names that it uses. What the renderer would skip without a word is an error.
-pub fn check(
-    drawing: Drawing,
-    svg: &str,
-    palette: &BTreeMap<String, Colour>,
-) -> Result<BTreeSet<String>, ArtError> {
+pub fn check(drawing: Drawing, svg: &str, palette: &BTreeMap<String, Colour>) -> Result<BTreeSet<String>, ArtError> {
     if svg.len() > ART_BYTES_MAX {
         let what = format!("{} bytes are too many", svg.len());
         return Err(ArtError::new(None, what, format!("Artwork has at most {ART_BYTES_MAX} bytes.")));
@@ -74,9 +96,8 @@ pub fn check(
     if let Drawing::Strip(kind) = drawing {
         check_symbols(&document, kind)?;
     }
-    let canvas = Canvas::parse("drawing", svg, "").map_err(|error| {
-        ArtError::new(None, error.to_string(), "Give the <svg> a width, a height and a viewBox.")
-    })?;
+    let canvas = Canvas::parse("drawing", svg, "")
+        .map_err(|error| ArtError::new(None, error.to_string(), "Give the <svg> a width, a height and a viewBox."))?;
     check_size(drawing, canvas.size())?;
     Ok(used)
 }
@@ -88,10 +109,9 @@ fn check_size(drawing: Drawing, (width, height): (f32, f32)) -> Result<(), ArtEr
             format!("the strip is {width} x {height}"),
             format!("Set width, height and viewBox to {STRIP_WIDTH} x {STRIP_HEIGHT}."),
         ),
-        Drawing::Icon if (width - height).abs() > 0.01 => fails(
-            format!("the icon is {width} x {height}"),
-            format!("Make it square, as {ICON_SIDE} x {ICON_SIDE}."),
-        ),
+        Drawing::Icon if (width - height).abs() > 0.01 => {
+            fails(format!("the icon is {width} x {height}"), format!("Make it square, as {ICON_SIDE} x {ICON_SIDE}."))
+        }
         Drawing::Logo if width > height * (LOGO_MAX.0 as f32) => {
             fails(format!("the logo is {width} x {height}"), format!("Keep to {} x {}.", LOGO_MAX.0, LOGO_MAX.1))
         }
@@ -115,7 +135,9 @@ fn check_symbols(document: &Document<'_>, kind: StripKind) -> Result<(), ArtErro
                 return Err(ArtError::new(
                     Some(row_of(document, node)),
                     format!("`{name}` is no symbol with a viewBox"),
-                    format!("Write <symbol id=\"{name}\" viewBox=\"0 0 100 100\">…, so that it can be drawn in any size."),
+                    format!(
+                        "Write <symbol id=\"{name}\" viewBox=\"0 0 100 100\">…, so that it can be drawn in any size."
+                    ),
                 ));
             }
             Some(_) => {}

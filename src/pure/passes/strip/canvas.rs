@@ -8,13 +8,13 @@ use resvg::usvg::{ImageHrefResolver, Options, Tree, fontdb::Database};
 use super::StripError;
 use crate::pure::passes::image::Image;
 
-/// The faces of Figtree (SIL Open Font License 1.1, passes/fonts/OFL.txt) that artwork and previews may use.
+/// The faces of Figtree (SIL Open Font License 1.1, fonts/OFL.txt) that artwork and previews may use.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
     for face in [
-        include_bytes!("../../../../passes/fonts/Figtree_400Regular.ttf").as_slice(),
-        include_bytes!("../../../../passes/fonts/Figtree_500Medium.ttf"),
-        include_bytes!("../../../../passes/fonts/Figtree_600SemiBold.ttf"),
+        include_bytes!("fonts/Figtree_400Regular.ttf").as_slice(),
+        include_bytes!("fonts/Figtree_500Medium.ttf"),
+        include_bytes!("fonts/Figtree_600SemiBold.ttf"),
     ] {
         fonts.load_font_data(face.to_vec());
     }

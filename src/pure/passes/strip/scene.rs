@@ -86,11 +86,8 @@ fn stamps(out: &mut String, circles: Option<(u8, u8)>, ready: u8, svg: &str) {
     }
     if ready > 0 {
         if art::has_symbol(svg, "stub") {
-            let _ = write!(
-                out,
-                "<use href='#stub' x='{:.2}' y='0' width='{stub:.2}' height='{HEIGHT:.2}'/>",
-                WIDTH - stub
-            );
+            let _ =
+                write!(out, "<use href='#stub' x='{:.2}' y='0' width='{stub:.2}' height='{HEIGHT:.2}'/>", WIDTH - stub);
         }
         seals(out, ready, WIDTH - stub / 2.0, 76.0, 0.16);
     }
@@ -141,8 +138,10 @@ fn ring(out: &mut String, centre: Spot, radius: f32, share: f32, class: &str) {
         return;
     }
     if share >= 1.0 {
-        let _ =
-            write!(out, "<circle class='{class}' cx='{x:.2}' cy='{y:.2}' r='{radius:.2}' fill='none' stroke-width='9'/>");
+        let _ = write!(
+            out,
+            "<circle class='{class}' cx='{x:.2}' cy='{y:.2}' r='{radius:.2}' fill='none' stroke-width='9'/>"
+        );
         return;
     }
     let (sin, cos) = (share * TAU).sin_cos();
