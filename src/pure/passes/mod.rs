@@ -9,6 +9,12 @@ mod der;
 pub mod design;
 pub mod face;
 pub mod sign;
+pub mod image;
+pub mod strip;
 
-pub use design::{Colour, Design, Field, Place, Slot, Speaks, StripKind, Text};
+pub use design::{
+    Blank, BlankError, Colour, Design, DesignClash, Designs, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces,
+};
 pub use face::{Codes, Face, Kind, Money, NextExpiry, Progress, Rotating, State, Tier};
+pub use image::Image;
+pub use strip::StripError;
