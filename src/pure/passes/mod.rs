@@ -6,6 +6,8 @@
 
 pub mod design;
 pub mod face;
+pub mod google;
+pub mod jwt;
 
 pub use design::{Colour, Design, Field, Place, Slot, Speaks, StripKind, Text};
 pub use face::{Codes, Face, Kind, Money, NextExpiry, Progress, Rotating, State, Tier};
