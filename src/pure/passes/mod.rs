@@ -11,6 +11,8 @@ pub mod face;
 pub mod sign;
 pub mod image;
 pub mod strip;
+pub mod google;
+pub mod jwt;
 
 pub use design::{
     Blank, BlankError, Colour, Design, DesignClash, Designs, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces,
