@@ -11,9 +11,6 @@
 mod object;
 mod words;
 
-
-
-
 use serde_json::{Map, Value, json};
 
 use super::{Design, Face, Kind};
@@ -160,10 +157,8 @@ pub fn class_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
 /// The names that the front cuts short, whole.
 fn whole_names(face: &Face) -> Vec<Value> {
     let cut = |name: &str| name.chars().count() > NAME_SHOWN;
-    let names = [
-        ("shop", WalletWord::Shop, face.shop.as_str()),
-        ("programme", WalletWord::Programme, face.title.as_str()),
-    ];
+    let names =
+        [("shop", WalletWord::Shop, face.shop.as_str()), ("programme", WalletWord::Programme, face.title.as_str())];
     names
         .into_iter()
         .filter(|(_, _, name)| cut(name))

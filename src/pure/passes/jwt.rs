@@ -51,7 +51,9 @@ impl fmt::Debug for ServiceAccount {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     /// Not JSON at all.
-    #[error("the key file of the service account is no JSON; download it from the Google Cloud console (Keys, Add key, JSON)")]
+    #[error(
+        "the key file of the service account is no JSON; download it from the Google Cloud console (Keys, Add key, JSON)"
+    )]
     NotJson,
     /// The file of something else.
     #[error(
@@ -63,7 +65,9 @@ pub enum AccountError {
     #[error("the key file of the service account lacks '{0}'; download it anew and leave it as it is")]
     Missing(&'static str),
     /// The key in it cannot be read.
-    #[error("the private_key of the service account is no RSA key in PEM (PKCS#8); download the file anew and leave it as it is")]
+    #[error(
+        "the private_key of the service account is no RSA key in PEM (PKCS#8); download the file anew and leave it as it is"
+    )]
     Key,
     /// Google takes no shorter one, and neither do we.
     #[error("the private_key of the service account has {0} bits, and 2048 are the least; make a new key for it")]
@@ -223,10 +227,12 @@ impl ServiceAccount {
 /// Base64 of RFC 4648 section 5, without padding.
 fn base64url(bytes: &[u8]) -> String {
     let text = encode_block(bytes);
-    text.trim_end_matches('=').chars().map(|letter| match letter {
-        '+' => '-',
-        '/' => '_',
-        other => other,
-    })
-    .collect()
+    text.trim_end_matches('=')
+        .chars()
+        .map(|letter| match letter {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect()
 }

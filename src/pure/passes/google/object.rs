@@ -131,9 +131,7 @@ fn points(face: &Face) -> Value {
 fn second_points(face: &Face) -> Option<Value> {
     match face.kind {
         Kind::Stamps => Some(labelled(WalletWord::Rewards, number(face.rewards_available, 0))),
-        Kind::Points => {
-            face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left(), face.scale)))
-        }
+        Kind::Points => face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left(), face.scale))),
         Kind::Cashback => face.cashback_bp.map(|bp| labelled(WalletWord::Rate, json!({ "string": percent(bp) }))),
     }
 }
@@ -197,7 +195,8 @@ fn module(field: &Field, design: &Design, face: &Face) -> Option<Value> {
     }
     let mut module = Map::new();
     // An id has no dots, and a design may name its field as it likes.
-    let id: String = field.key.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    let id: String =
+        field.key.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
     put(&mut module, "id", id);
     put_text(&mut module, "header", &header);
     put_text(&mut module, "body", &body);
@@ -212,10 +211,7 @@ fn links(face: &Face) -> Vec<Value> {
         put_word(&mut link, "description", word);
         Value::Object(link)
     };
-    vec![
-        link("card", &face.page, WalletWord::CardLink),
-        link("invite", &face.referral, WalletWord::InviteLink),
-    ]
+    vec![link("card", &face.page, WalletWord::CardLink), link("invite", &face.referral, WalletWord::InviteLink)]
 }
 
 /// The least of an object with which a phone can save a card: what a fat link carries.
