@@ -22,7 +22,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("pure::passes", &["pure::domain", "pure::text"]),
     ("base", &[]),
     ("base::clock", &["pure::domain"]),
-    ("base::config", &["pure::domain", "pure::program"]),
+    ("base::config", &["pure::domain", "pure::program", "pure::passes"]),
     ("base::pin", &[]),
     ("base::transport", &["pure::domain", "base::clock"]),
     ("base::public", &["pure::domain", "pure::wire", "pure::passes", "pure::text", "base::clock"]),
