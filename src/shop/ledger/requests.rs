@@ -99,6 +99,22 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
+    /// The last counted visit of a card.
+    pub fn visit_fetch(&self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
+        let mut statement =
+            self.prepare("SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1")?;
+        let past = statement.query_row([Sql(card)], |row| {
+            Ok(PastVisit {
+                visit: VisitId(uuid_column(row, 0)?),
+                boot_id: BootId(row.get(1)?),
+                boot_ns: row.get(2)?,
+                at_ms: row.get(3)?,
+                answer: row.get(4)?,
+            })
+        });
+        Ok(past.optional()?)
+    }
+
     /// What is known of `key`, as far as this snapshot shows.
     pub fn answer_fetch(&self, token: ApiTokenId, key: &str, body_hash: &[u8; 32]) -> Result<Stored, LedgerError> {
         let mut statement =
@@ -154,23 +170,6 @@ impl Txn<'_> {
             )?;
         }
         Ok(!fresh)
-    }
-
-    /// The last counted visit of a card.
-    pub fn visit_fetch(&mut self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
-        self.query_one(
-            "SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1",
-            [Sql(card)],
-            |row| {
-                Ok(PastVisit {
-                    visit: VisitId(uuid_column(row, 0)?),
-                    boot_id: BootId(row.get(1)?),
-                    boot_ns: row.get(2)?,
-                    at_ms: row.get(3)?,
-                    answer: row.get(4)?,
-                })
-            },
-        )
     }
 
     /// Keeps a visit as the card's last counted one.

@@ -13,6 +13,7 @@ mod people;
 mod posting;
 mod present;
 mod rehearse;
+mod repeat;
 mod report;
 mod sale;
 mod search;
