@@ -5,14 +5,17 @@
 //! same bytes, but for the signature.
 
 pub mod apple;
+pub mod bundle;
+
 mod der;
 pub mod design;
 pub mod face;
-pub mod sign;
-pub mod image;
-pub mod strip;
+pub mod fill;
 pub mod google;
+pub mod image;
 pub mod jwt;
+pub mod sign;
+pub mod strip;
 
 pub use design::{
     Blank, BlankError, Colour, Design, DesignClash, Designs, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces,

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod console;
+mod figures;
 mod wallet;
 
 use fluent_bundle::FluentValue;
@@ -16,6 +17,7 @@ use crate::pure::domain::{Refusal, TapProblem};
 use self::catalogue::{amount, fill};
 
 pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
+pub use self::figures::{day, money, number, percent};
 pub use self::wallet::{WalletWord, wallet_word};
 
 /// The most characters of a line (INTERFACES.md, the counter).

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Design, Face, Text};
+use super::super::Text;
+pub use super::super::fill::all as filled;
 use crate::pure::text::{Language, WalletWord, wallet_word};
 
 /// The language in which every design speaks.
@@ -67,9 +68,4 @@ pub fn short(text: &str, max: usize) -> String {
 pub fn only(value: Value, keys: &[&str]) -> Value {
     let Value::Object(map) = value else { return value };
     Value::Object(map.into_iter().filter(|(key, _)| keys.contains(&key.as_str())).collect())
-}
-
-/// A text of a design with its places filled, in each language; a language whose text lacks a value is left out.
-pub fn filled(text: &Text, _design: &Design, _face: &Face) -> Text {
-    text.iter().filter(|(_, text)| !text.contains('{')).map(|(tag, text)| (tag.clone(), text.clone())).collect()
 }
