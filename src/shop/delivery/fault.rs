@@ -1,6 +1,7 @@
 //! Why there is no pass.
 
 use crate::pure::passes::StripError;
+use crate::pure::passes::apple::AppleError;
 use crate::pure::passes::sign::SignError;
 use crate::shop::till::TillError;
 
@@ -40,6 +41,9 @@ pub enum PassFault {
     /// The strip could not be drawn.
     #[error("the strip cannot be drawn: {0}; look at the design with 'stampd pass preview'")]
     Draw(#[from] StripError),
+    /// pass.json cannot be written from what the card and the design say.
+    #[error("the pass cannot be written: {0}")]
+    Write(#[from] AppleError),
     /// OpenSSL failed.
     #[error("signing failed: {0}")]
     Crypto(String),
@@ -71,7 +75,7 @@ impl PassFault {
             PassFault::Sign(SignError::NotYetValid { .. }) => "certificate_not_yet_valid",
             PassFault::Sign(SignError::Expired { .. }) => "certificate_expired",
             PassFault::Sign(SignError::Failed(_)) | PassFault::Crypto(_) => "signing_failed",
-            PassFault::Draw(_) => "design_fault",
+            PassFault::Draw(_) | PassFault::Write(_) => "design_fault",
             PassFault::Keep(_) => "cache_fault",
             PassFault::Till(_) => "ledger_fault",
         }

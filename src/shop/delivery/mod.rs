@@ -271,7 +271,8 @@ impl Passes {
 
     fn draw(&self, plan: &Plan<'_>) -> Result<Draft, PassFault> {
         let images = self.inner.strips.images(plan.design, &plan.face)?;
-        Ok(apple::draft(&plan.kind.issuer, plan.design, &plan.face, images))
+        // No address for updates yet: the service that phones ask comes later.
+        Ok(apple::draft(&plan.kind.issuer, None, plan.design, &plan.face, images)?)
     }
 
     fn sign(&self, plan: &Plan<'_>, draft: &Draft, before: Option<&Kept>, now: &Now) -> Result<Kept, PassFault> {
