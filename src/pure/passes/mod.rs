@@ -7,6 +7,7 @@
 pub mod design;
 pub mod face;
 pub mod image;
+pub mod preview;
 pub mod strip;
 
 pub use design::{
