@@ -9,6 +9,7 @@ mod backup;
 mod desk;
 mod keys;
 mod programmes;
+mod signing;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub use backup::backup_verify;
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
+pub use signing::{open as signing_open, open_one as signing_open_one};
 pub use tls::{LanCertificate, lan_certificate};
 
 use crate::base::clock::{self, Clock};
@@ -29,6 +31,7 @@ use crate::base::config::{self, Config};
 use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
 use crate::faces::{console, lan as api};
 use crate::pure::domain::Now;
+use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
@@ -147,6 +150,9 @@ impl Opened {
     pub fn open(config: Config) -> Result<Self> {
         let (till, clock) = till_open(&config)?;
         chain_check(till.ledger())?;
+        // Before anybody can tap: a certificate of another pass type or team stops the start with both values.
+        let pass_types = signing::open(&config.apple, &clock.now())?;
+        pass_types_told(&pass_types, &clock.now());
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
         let readers =
@@ -237,6 +243,15 @@ impl Daemon {
         match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
             Ok(count) => tracing::info!(count, "daemon.reload: the programmes were read again"),
             Err(error) => tracing::error!("daemon.reload: the programmes stay as they were: {error:#}"),
+        }
+    }
+}
+
+/// Says at start which pass types cannot be signed now, and why; taps go on.
+fn pass_types_told(types: &[PassType], now: &Now) {
+    for kind in types {
+        if let Some(Err(why)) = kind.signer.as_ref().map(|signer| signer.may_sign(now)) {
+            tracing::warn!(pass_type = kind.issuer.pass_type_id, "daemon.passes: {why}");
         }
     }
 }

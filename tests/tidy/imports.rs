@@ -91,7 +91,7 @@ pub const HOMES: &[(&str, Home)] = &[
     ("csv", Only(&["faces::exchange"])),
     ("deadpool_postgres", Only(&["hub::store"])),
     ("evdev", Only(&["shop::reader::scanner"])),
-    ("flate2", Only(&["pure::tap", "tools::phone"])),
+    ("flate2", Only(&["pure::tap", "pure::passes::bundle", "tools::phone"])),
     ("fluent_bundle", Only(&["pure::text"])),
     ("getrandom", Only(&["base::clock"])),
     ("governor", Only(&["base::public", "faces", "hub"])),

@@ -4,10 +4,18 @@
 //! Nothing here reads a file or a clock: keys, time and artwork are arguments. The same face, design and artwork give the
 //! same bytes, but for the signature.
 
+pub mod apple;
+pub mod bundle;
+
+mod der;
 pub mod design;
 pub mod face;
+pub mod fill;
+pub mod google;
 pub mod image;
+pub mod jwt;
 pub mod preview;
+pub mod sign;
 pub mod strip;
 
 pub use design::{

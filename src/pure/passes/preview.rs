@@ -53,7 +53,8 @@ pub struct Preview {
 /// Draws a card.
 pub fn draw(design: &Design, face: &Face, words: &Words) -> Result<Preview, StripError> {
     let mut front = Front { design, out: String::new(), cut: Vec::new() };
-    front.top(words, &strip::fixed(design)?);
+    let fixed = strip::fixed(design)?;
+    front.top(words, &fixed);
     front.strip(words, &strip::render(design, face)?);
     front.row(words);
     front.code(face);
@@ -71,7 +72,7 @@ pub fn draw(design: &Design, face: &Face, words: &Words) -> Result<Preview, Stri
     );
     let pixels = |length: f32| (length as u32) * SCALE;
     let front = Canvas::parse("front", &card, "")?.png(pixels(width), pixels(height))?;
-    let (back, height) = back::svg(design, words);
+    let (back, height) = back::svg(words, &fixed);
     let back = Canvas::parse("back", &back, "")?.png(pixels(width), pixels(height))?;
     Ok(Preview { front, back, cut })
 }

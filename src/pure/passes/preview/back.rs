@@ -1,8 +1,9 @@
 //! The back: a list of labels and values.
 
 use super::lettering::{Anchor, Line, wrapped};
-use super::{CARD, MARGIN, Words};
-use crate::pure::passes::design::{Colour, Design, Slot};
+use super::{CARD, MARGIN, Words, embedded, largest};
+use crate::pure::passes::design::{Colour, Slot};
+use crate::pure::passes::image::Image;
 
 const LABEL: f32 = 12.5;
 const VALUE: f32 = 15.5;
@@ -10,7 +11,7 @@ const LEADING: f32 = 20.0;
 const INSET: f32 = 16.0;
 
 /// The drawing and its height.
-pub(super) fn svg(design: &Design, words: &Words) -> (String, f32) {
+pub(super) fn svg(words: &Words, fixed: &[Image]) -> (String, f32) {
     let (black, grey, link) = (Colour(28, 28, 30), Colour(99, 99, 104), Colour(0, 98, 204));
     let mut rows = String::new();
     let mut y = MARGIN + 44.0;
@@ -37,15 +38,17 @@ pub(super) fn svg(design: &Design, words: &Words) -> (String, f32) {
     let wide = CARD + 2.0 * MARGIN;
     let title =
         Line { x: wide / 2.0, y: MARGIN + 26.0, size: 17.0, weight: 600, colour: black, anchor: Anchor::Middle };
+    let icon =
+        largest(fixed, "icon").map_or_else(String::new, |icon| embedded(&icon.bytes, MARGIN, MARGIN + 5.0, 30.0, 30.0));
     let svg = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' width='{wide}' height='{height}'>\
          <rect width='{wide}' height='{height}' fill='#f2f2f7'/>{}\
          <rect x='{MARGIN}' y='{top}' width='{CARD}' height='{}' rx='11' fill='#ffffff'/>\
-         <rect x='{MARGIN}' y='{}' width='30' height='30' rx='7' fill='{}'/>{rows}</svg>",
+         <clipPath id='icon'><rect x='{MARGIN}' y='{}' width='30' height='30' rx='7'/></clipPath>\
+         <g clip-path='url(#icon)'>{icon}</g>{rows}</svg>",
         title.svg(&words.logo_text),
         y - top,
         MARGIN + 5.0,
-        design.background.hex(),
     );
     (svg, height)
 }

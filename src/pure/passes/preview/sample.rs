@@ -15,8 +15,8 @@ pub struct Sample {
     pub face: Face,
 }
 
-/// Cards of a design: a new one, one on its way, one with something to use, and a blocked one would look like any. `goal` is
-/// the number of circles of a stamp card, or the price of the next reward.
+/// Cards of a design: a new one, one on its way, one with something to use. `goal` is the number of circles of a stamp card,
+/// or the price of the next reward.
 pub fn samples(design: &Design, shop: &str, goal: i64) -> Vec<Sample> {
     let goal = goal.max(1);
     let reward = design.rewards.keys().next().cloned().unwrap_or_else(|| "reward".to_owned());
@@ -41,6 +41,7 @@ pub fn samples(design: &Design, shop: &str, goal: i64) -> Vec<Sample> {
             }
             StripKind::Cashback => {
                 face.balance = [0, 1_246, 23_870][at];
+                face.worth = Some(Money { minor: face.balance });
                 face.tier = Some(tier(&["L1", "L2", "L3"], at, &[43_250, 98_400, 0], true));
                 face.cashback_bp = Some([100, 300, 500][at]);
             }
@@ -91,7 +92,7 @@ fn plain(strip: StripKind, shop: &str) -> Face {
         rewards_available: 0,
         tier: None,
         cashback_bp: None,
-        worth: (strip == StripKind::Cashback).then_some(Money { minor: 1 }),
+        worth: None,
         next_expiry: None,
         member: None,
         since: SINCE,
