@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod entry;
 pub mod ledger;
+pub mod pass;
 pub mod phone;
 pub mod programme;
 pub mod run;
@@ -72,6 +73,9 @@ enum Command {
     /// Rule files: explain.
     #[command(subcommand, after_help = "Example:\n  stampd programme explain /etc/stampd/programmes/cafe10.toml")]
     Programme(programme::ProgrammeCommand),
+    /// Passes: draw a design.
+    #[command(subcommand, after_help = "Example:\n  stampd pass preview stamps --dir /tmp/stamps")]
+    Pass(pass::PassCommand),
     /// Replays past activity under a draft of its programme, beside what really happened; changes nothing.
     #[command(after_help = "Example:\n  stampd rehearse draft/cafe10.toml --since 2026-01-01")]
     Rehearse(programme::RehearseArgs),
@@ -104,6 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Token(command) => token::run(&context, command),
         Command::Entry(command) => entry::run(&context, command),
         Command::Programme(command) => programme::run(&context, command),
+        Command::Pass(command) => pass::run(&context, command),
         Command::Rehearse(args) => programme::run_rehearse(&context, args),
         Command::Ledger(command) => ledger::run(&context, command),
     };

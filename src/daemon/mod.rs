@@ -130,6 +130,8 @@ fn settings(config: &Config) -> Settings {
         tills,
         language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
         policy,
+        shop_name: config.shop.name.clone(),
+        currency: config.shop.currency.clone(),
         base_url: config.api.public_url.clone().unwrap_or_else(|| lan_url(&config.api)),
     }
 }

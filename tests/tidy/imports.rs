@@ -123,7 +123,7 @@ pub const HOMES: &[(&str, Home)] = &[
     ("pcsc", Only(&["shop::reader::pcsc"])),
     ("phonenumber", Shells),
     ("postgres_openssl", Only(&["hub::store"])),
-    ("qrcode", Only(&["base::public", "faces", "cli", "hub"])),
+    ("qrcode", Only(&["pure::passes::preview", "base::public", "faces", "cli", "hub"])),
     ("regex", Shells),
     ("reqwest", Only(&["base::transport", "shop::sync", "cli"])),
     ("resvg", Only(&["pure::passes::strip"])),

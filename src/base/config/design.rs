@@ -111,31 +111,42 @@ enum RawSpeaks {
     Always,
 }
 
-/// Reads every design of a folder. A card finds exactly one: no two may name one programme, or take all of one kind.
+/// The designs of a shop: those of its folder, and for kinds of cards that none of them draws those that ship. A shop without
+/// such a folder takes what ships. A card finds exactly one: no two may name one programme, or take all of one kind.
 pub fn read_all(folder: &Path) -> Checked<Designs> {
-    let fails = |what: String, remedy: &str| whole(folder, what, remedy);
-    let listing = std::fs::read_dir(folder).map_err(|error| {
-        fails(
-            format!("cannot read the designs' folder: {error}"),
-            "[paths] passes names it; make it, or correct the path",
-        )
-    })?;
+    let mut designs = Vec::new();
+    for name in names_in(folder)? {
+        designs.push(read(&folder.join(name))?);
+    }
+    let drawn: Vec<StripKind> = designs.iter().map(|design| design.strip).collect();
+    for (name, _) in SHIPPED {
+        if let Some(design) = shipped_design(name).transpose()?.filter(|design| !drawn.contains(&design.strip)) {
+            designs.push(design);
+        }
+    }
+    let remedy = "set `programmes` so that one design is left";
+    Designs::new(designs).map_err(|clash| whole(folder, clash.to_string(), remedy))
+}
+
+/// The folders in a folder, by name; none where it is not there.
+fn names_in(folder: &Path) -> Checked<BTreeSet<String>> {
     let mut names = BTreeSet::new();
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(error) => {
+            let what = format!("cannot read the designs' folder: {error}");
+            return Err(whole(folder, what, "[paths] passes names it; let the daemon's user read it"));
+        }
+    };
     for item in listing {
-        let path = item.map_err(|error| fails(error.to_string(), "check the disk"))?.path();
+        let path = item.map_err(|error| whole(folder, error.to_string(), "check the disk"))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         if path.is_dir() && !name.starts_with('.') {
             names.insert(name);
         }
     }
-    if names.is_empty() {
-        return Err(fails("there is no design".to_owned(), "copy one of those that ship, such as the folder stamps"));
-    }
-    let mut designs = Vec::new();
-    for name in names {
-        designs.push(read(&folder.join(name))?);
-    }
-    Designs::new(designs).map_err(|clash| fails(clash.to_string(), "set `programmes` so that one design is left"))
+    Ok(names)
 }
 
 /// Reads one design; the folder's name is the design's.

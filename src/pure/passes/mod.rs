@@ -15,6 +15,7 @@ pub mod fill;
 pub mod google;
 pub mod image;
 pub mod jwt;
+pub mod preview;
 pub mod sign;
 pub mod strip;
 

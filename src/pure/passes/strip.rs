@@ -20,7 +20,7 @@ mod tests;
 use openssl::sha::sha1;
 
 pub use art::{ArtError, Drawing, check, colours_of, of_png};
-pub(super) use canvas::{Canvas, text_width};
+pub(super) use canvas::{Canvas, escaped, text_width};
 
 use super::design::{Design, StripKind};
 use super::face::Face;

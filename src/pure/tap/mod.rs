@@ -107,6 +107,12 @@ pub trait Machine {
     /// [`TapProblem::HoldStill`].
     fn wait_ms_max(&self) -> u64;
 
+    /// How long the whole exchange may take, milliseconds, where the protocol says so: an answer after that ends the tap
+    /// with [`TapProblem::HoldStill`].
+    fn exchange_ms_max(&self) -> u64 {
+        u64::MAX
+    }
+
     /// What is worth a line in the log, in the order in which it was met. None of it is secret.
     fn notes(&self) -> &[Note];
 }

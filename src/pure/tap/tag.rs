@@ -30,6 +30,8 @@ const CC_BYTES: u8 = 15;
 const CHUNK_MAX: usize = 0xFB;
 /// Pages of four bytes that one READ of a Type 2 tag gives.
 const PAGES_AT_ONCE: usize = 4;
+/// The page of the capability container of a Type 2 tag; its data area begins with the next one.
+const HEAD_PAGE: u8 = 3;
 /// Where the data area of a Type 2 tag begins.
 const FIRST_PAGE: usize = 4;
 
@@ -239,6 +241,10 @@ impl Tag {
             let ndef = Some(std::mem::take(&mut self.bytes));
             return self.give(ndef);
         }
+        if !self.wanted.ndef {
+            // No link, and nobody asked for anything else of a message.
+            return self.without_ndef(None);
+        }
         self.go_on(Stage::GettingUid, GET_UID.to_vec())
     }
 
@@ -252,37 +258,49 @@ impl Tag {
                 let ndef = std::mem::take(&mut self.bytes);
                 self.give((!ndef.is_empty()).then_some(ndef))
             }
-            Kind::Type2 if self.wanted.ndef => self.go_on(Stage::ReadingHead, read_pages(0)),
+            Kind::Type2 if self.wanted.ndef => self.go_on(Stage::ReadingHead, read_pages(HEAD_PAGE)),
             Kind::Type2 | Kind::Bare => self.give(None),
         }
     }
 
-    /// Page 3 of a Type 2 tag: `E1`, version 1, the size of the data area in units of eight bytes (section 2.1).
+    /// Page 3 of a Type 2 tag: `E1`, version 1, the size of the data area in units of eight bytes (section 2.1). The same
+    /// answer holds the first twelve bytes of that area.
     fn head_read(&mut self, data: &[u8], status: StatusWord) -> Step {
         if status != StatusWord::Success {
             return self.without_ndef(None);
         }
         match data {
-            [.., 0xE1, version, size, _] if data.len() == 16 && version >> 4 == 1 => {
+            [0xE1, version, size, _, area @ ..] if data.len() == PAGES_AT_ONCE * 4 && version >> 4 == 1 => {
                 self.length = (usize::from(*size) * 8).min(NDEF_MAX);
-                self.read_area()
+                self.area_grows(area)
             }
             _ => self.without_ndef(None),
         }
     }
 
     fn read_area(&mut self) -> Step {
-        let page = FIRST_PAGE + self.bytes.len() / 4;
-        match u8::try_from(page) {
+        match u8::try_from(self.next_page()) {
             Ok(page) if self.bytes.len() < self.length => self.go_on(Stage::ReadingArea, read_pages(page)),
             _ => self.without_ndef(Some("a data area without a whole NDEF message")),
         }
+    }
+
+    /// The page to read from. The last read begins earlier rather than going past the data area: behind it some tags begin
+    /// again at page 0, and others refuse.
+    fn next_page(&self) -> usize {
+        let end = FIRST_PAGE + self.length / 4;
+        (FIRST_PAGE + self.bytes.len() / 4).min(end.saturating_sub(PAGES_AT_ONCE)).max(FIRST_PAGE)
     }
 
     fn area_read(&mut self, data: &[u8]) -> Step {
         if data.len() != PAGES_AT_ONCE * 4 {
             return self.without_ndef(Some("a page of another length"));
         }
+        let known = (FIRST_PAGE + self.bytes.len() / 4) - self.next_page();
+        self.area_grows(&data[known * 4..])
+    }
+
+    fn area_grows(&mut self, data: &[u8]) -> Step {
         self.bytes.extend_from_slice(data);
         let readable = self.bytes.len().min(self.length);
         match message_in(&self.bytes[..readable]) {
@@ -451,22 +469,25 @@ mod tests {
         assert!(read(exchange).sun().is_some());
         let (sent, exchange) = run(Kind::IsoDep, Wanted { sun: false, ..ALL }, &answers);
         assert_eq!((sent.len(), exchange.found), (8, Found::OtherProtocol), "without its UID it is nothing else");
+        let link_only = Wanted { sun: true, ndef: false, uid: false };
+        let other = [b"\xD1\x01\x37T\x02en".as_slice(), &[b'x'; 52], &OK].concat();
+        let answers: [&[u8]; 6] = [&OK, &OK, CC, &OK, b"\x00\x3B\x90\x00", &other];
+        let (sent, exchange) = run(Kind::IsoDep, link_only, &answers);
+        assert_eq!((sent.len(), exchange.found), (6, Found::OtherProtocol), "no link: its UID is not asked for");
     }
 
     #[test]
     fn a_type_2_tag_is_read_to_the_end_of_its_message() {
-        let head =
-            [&[4, 0xA1, 0xB2, 0x9F, 0xC3, 0xD4, 0xE5, 0xF6, 4, 0x48, 0, 0, 0xE1, 0x10, 0x12, 0][..], &OK].concat();
-        let area =
-            b"\x01\x03\xA0\x0C\x34\x03\x0D\xD1\x01\x09T\x02enLC1ABC\xFE\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
-        let (first, second) = ([&area[..16], &OK].concat(), [&area[16..32], &OK].concat());
-        let (sent, exchange) = run(Kind::Type2, ALL, &[UID, &head, &first, &second]);
-        assert_eq!(sent[1..], [read_pages(0), read_pages(4), read_pages(8)]);
+        let head = [&[0xE1, 0x10, 0x12, 0][..], b"\x01\x03\xA0\x0C\x34\x03\x0D\xD1\x01\x09T\x02", &OK].concat();
+        let area = [b"enLC1ABC\xFE\x00\x00\x00\x00\x00\x00\x00".as_slice(), &OK].concat();
+        let (sent, exchange) = run(Kind::Type2, ALL, &[UID, &head, &area]);
+        assert_eq!(sent[1..], [read_pages(3), read_pages(7)]);
         assert_eq!(read(exchange).texts(), ["LC1ABC"]);
 
         // Filled with nulls: the size of the data area ends it.
         let nulls = [&[0; 16][..], &OK].concat();
-        let answers: Vec<&[u8]> = [UID, &head].into_iter().chain(std::iter::repeat_n(&nulls[..], 100)).collect();
+        let blank = [&[0xE1, 0x10, 0x12, 0][..], &[0; 12], &OK].concat();
+        let answers: Vec<&[u8]> = [UID, &blank].into_iter().chain(std::iter::repeat_n(&nulls[..], 100)).collect();
         let (sent, exchange) = run(Kind::Type2, ALL, &answers);
         let read = read(exchange);
         assert_eq!((sent.len(), read.ndef, read.uid.is_some()), (2 + 9, None, true));

@@ -1,5 +1,4 @@
-//! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits, live events,
-//! and the outbox.
+//! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits and live events.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -100,9 +99,20 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// How many rows wait in the outbox.
-    pub fn outbox_waiting(&self) -> Result<i64, LedgerError> {
-        Ok(self.prepare("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?)
+    /// The last counted visit of a card.
+    pub fn visit_fetch(&self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
+        let mut statement =
+            self.prepare("SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1")?;
+        let past = statement.query_row([Sql(card)], |row| {
+            Ok(PastVisit {
+                visit: VisitId(uuid_column(row, 0)?),
+                boot_id: BootId(row.get(1)?),
+                boot_ns: row.get(2)?,
+                at_ms: row.get(3)?,
+                answer: row.get(4)?,
+            })
+        });
+        Ok(past.optional()?)
     }
 
     /// What is known of `key`, as far as this snapshot shows.
@@ -162,23 +172,6 @@ impl Txn<'_> {
         Ok(!fresh)
     }
 
-    /// The last counted visit of a card.
-    pub fn visit_fetch(&mut self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
-        self.query_one(
-            "SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1",
-            [Sql(card)],
-            |row| {
-                Ok(PastVisit {
-                    visit: VisitId(uuid_column(row, 0)?),
-                    boot_id: BootId(row.get(1)?),
-                    boot_ns: row.get(2)?,
-                    at_ms: row.get(3)?,
-                    answer: row.get(4)?,
-                })
-            },
-        )
-    }
-
     /// Keeps a visit as the card's last counted one.
     pub fn visit_store(&mut self, card: Serial, past: &PastVisit) -> Result<(), LedgerError> {
         self.execute(
@@ -193,16 +186,6 @@ impl Txn<'_> {
                 past.at_ms,
                 past.answer
             ],
-        )?;
-        Ok(())
-    }
-
-    /// Leaves work for the delivery workers; a waiting row of the same topic and card takes the newer revision.
-    pub fn outbox_put(&mut self, topic: &str, card: Serial, revision: i64, now: &Now) -> Result<(), LedgerError> {
-        self.execute(
-            "INSERT INTO outbox (topic, card, revision, made_ms, next_attempt_ms) VALUES (?1, ?2, ?3, ?4, ?4)
-             ON CONFLICT (topic, card) DO UPDATE SET revision = excluded.revision, next_attempt_ms = excluded.made_ms",
-            params![topic, Sql(card), revision, now.wall_ms],
         )?;
         Ok(())
     }

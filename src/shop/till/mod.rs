@@ -6,12 +6,14 @@
 
 mod audit;
 mod command;
+mod face;
 mod media;
 mod moves;
 mod people;
 mod posting;
 mod present;
 mod rehearse;
+mod repeat;
 mod report;
 mod sale;
 mod search;
@@ -69,6 +71,10 @@ pub struct Settings {
     pub language: Language,
     /// How fresh a proof must be.
     pub policy: Policy,
+    /// The shop's name, as customers read it.
+    pub shop_name: String,
+    /// ISO 4217.
+    pub currency: String,
     /// Links of cards begin with this: `[api] public_url`, or the LAN address.
     pub base_url: String,
 }

@@ -38,6 +38,25 @@ struct Shown {
     grade: Option<Grade>,
 }
 
+impl Shown {
+    /// The card that is before a till, for the sale that takes it.
+    fn of(row: &PresentedRow, command: &SaleCommand) -> Self {
+        let view = from_json::<TapView>(&row.answer).filter(|view| view.clock_suspect);
+        let grade = view.map_or(Some(row.grade), |view| command.grade_of(&view));
+        Self { card: row.card, visit: Some(row.visit), grade }
+    }
+}
+
+impl SaleCommand {
+    /// What a card that was shown proves for this sale. A proof whose age could not be judged earns as any other, and
+    /// redeems only with staff (DESIGN.md section 4): for that it is no more than a number.
+    fn grade_of(&self, view: &TapView) -> Option<Grade> {
+        let alone = self.request.staff.is_none() && self.request.approved_by.is_none();
+        let unsure = view.clock_suspect && alone && self.sale.redeem.is_some();
+        if unsure { Some(Grade::D) } else { view.grade.as_deref().and_then(Grade::from_name) }
+    }
+}
+
 impl Till {
     /// Checks the fields of a sale or quote at `till`.
     pub fn sale_command(&self, request: SaleRequest, till: TillId) -> Result<SaleCommand, TillError> {
@@ -110,21 +129,33 @@ impl Till {
 
     /// The card of a sale: the one that it names, or the one presented at its till.
     fn sale_card(&self, reads: &Reads<'_>, now: &Now, command: &SaleCommand) -> Result<Option<Shown>, TillError> {
-        if let Some(card) = command.serial {
-            let presented = self.presented(reads, now, &command.till)?.filter(|shown| shown.card == card);
-            return Ok(Some(Shown {
-                card,
-                visit: presented.as_ref().map(|shown| shown.visit),
-                grade: presented.map(|shown| shown.grade),
-            }));
-        }
         let presented = self.presented(reads, now, &command.till)?;
-        Ok(presented.map(|shown| Shown { card: shown.card, visit: Some(shown.visit), grade: Some(shown.grade) }))
+        let Some(card) = command.serial else { return Ok(presented.map(|shown| Shown::of(&shown, command))) };
+        if let Some(shown) = presented.filter(|shown| shown.card == card) {
+            return Ok(Some(Shown::of(&shown, command)));
+        }
+        // A card that is named after its code was scanned here is still known by that code alone.
+        let past = reads.visit_fetch(card)?.filter(|past| {
+            past.boot_id == now.boot_id && (0..self.hold_ns(&command.till)).contains(&(now.boot_ns - past.boot_ns))
+        });
+        let view = past.and_then(|past| from_json::<TapView>(&past.answer));
+        let grade = view.filter(|view| view.till == command.till.as_str()).and_then(|view| command.grade_of(&view));
+        Ok(Some(Shown { card, visit: None, grade }))
+    }
+
+    /// For how long a card stays before a till, nanoseconds.
+    fn hold_ns(&self, till: &TillId) -> i64 {
+        self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000
     }
 
     /// The card that is presented at a till now: shown within `hold_s`.
-    fn presented(&self, reads: &Reads<'_>, now: &Now, till: &TillId) -> Result<Option<PresentedRow>, TillError> {
-        let hold_ns = self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000;
+    pub(super) fn presented(
+        &self,
+        reads: &Reads<'_>,
+        now: &Now,
+        till: &TillId,
+    ) -> Result<Option<PresentedRow>, TillError> {
+        let hold_ns = self.hold_ns(till);
         let shown = reads.presented_fetch(till)?;
         Ok(shown.filter(|shown| shown.boot_id == now.boot_id && (0..hold_ns).contains(&(now.boot_ns - shown.boot_ns))))
     }
@@ -132,6 +163,17 @@ impl Till {
     /// The tap that presented the card which is before a till now.
     pub fn presented_view(&self, reads: &Reads<'_>, now: &Now, till: &TillId) -> Result<Option<TapView>, TillError> {
         Ok(self.presented(reads, now, till)?.and_then(|shown| from_json(&shown.answer)))
+    }
+
+    /// The sale that waits at a till for its card, the newest of them.
+    pub(super) fn sale_waiting(
+        &self,
+        reads: &Reads<'_>,
+        now: &Now,
+        till: &TillId,
+    ) -> Result<Option<SaleRow>, TillError> {
+        let hold_ns = self.hold_ns(till);
+        Ok(reads.sale_waiting(till)?.filter(|row| (0..hold_ns).contains(&row.age_ns(now))))
     }
 
     /// A card was presented at a till: it is the one before it now, and a sale that waits there takes it.
@@ -142,13 +184,12 @@ impl Till {
         till: &TillId,
         shown: PresentedRow,
     ) -> Result<(), TillError> {
-        let hold_ns = self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000;
-        let waiting = txn.reads().sale_waiting(till)?.filter(|row| (0..hold_ns).contains(&row.age_ns(now)));
+        let waiting = self.sale_waiting(&txn.reads(), now, till)?;
         txn.presented_store(till, &shown)?;
         let Some(row) = waiting else { return Ok(()) };
         let Some(request) = from_json::<SaleRequest>(&row.request) else { return Ok(()) };
         let command = self.sale_command(request, till.clone())?;
-        let card = Shown { card: shown.card, visit: Some(shown.visit), grade: Some(shown.grade) };
+        let card = Shown::of(&shown, &command);
         let mut actor = Actor::device(Some(till.clone()));
         // Who rang it up was known when the sale was sent.
         actor.staff = command.request.staff.as_deref().and_then(|staff| staff.parse().ok());

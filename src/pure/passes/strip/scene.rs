@@ -187,11 +187,11 @@ fn cashback(out: &mut String, level: Option<Level>) {
         place(out, "coin", Spot { x: WIDTH - SIDE - 52.0, y: HEIGHT / 2.0, size: 92.0 }, 0.0);
         return;
     };
-    let (area, floor) = (156.0_f32, HEIGHT - 14.0);
+    let (area, floor) = (129.0_f32, HEIGHT - 14.0);
     let count = f32::from(level.of);
-    let pitch = (area / count).min(52.0);
+    let pitch = (area / count).min(43.0);
     let width = pitch * 0.8;
-    let coin = (pitch * 0.86).clamp(18.0, 40.0);
+    let coin = (pitch * 0.92).clamp(18.0, 38.0);
     let (lowest, highest) = (24.0, HEIGHT - 14.0 - 12.0 - coin - 5.0);
     let rise = if level.of > 1 { (highest - lowest) / (count - 1.0) } else { 0.0 };
     let left = WIDTH - SIDE - 2.0 - pitch * count + (pitch - width);
