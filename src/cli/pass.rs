@@ -1,5 +1,7 @@
 //! `stampd pass`: passes by hand.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +10,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::base::config::{Config, design};
-use crate::pure::passes::{Design, preview, strip};
+use crate::pure::passes::{Design, preview as drawing, strip};
 
 /// What is done with passes.
 #[derive(Debug, Subcommand)]
@@ -18,6 +20,9 @@ pub enum PassCommand {
         after_help = "Examples:\n  stampd pass preview stamps\n  stampd pass preview ./passes/mycafe --dir /tmp/mycafe --goal 8"
     )]
     Preview(PreviewArgs),
+    /// Judges a pass of anybody: archive, manifest, signature, chain, identifiers, fields, and what Wallet would dislike.
+    #[command(after_help = "Example:\n  stampd pass check card.pkpass --ca AppleRootCA.pem")]
+    Check(check::CheckArgs),
 }
 
 /// A preview.
@@ -35,7 +40,13 @@ pub struct PreviewArgs {
 
 /// Runs `pass`.
 pub fn run(context: &Context, command: PassCommand) -> Result<()> {
-    let PassCommand::Preview(args) = command;
+    match command {
+        PassCommand::Preview(args) => preview(context, args),
+        PassCommand::Check(args) => check::run(context, &args),
+    }
+}
+
+fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
     let config = Config::load(&context.config).ok();
     let design = design_of(&args.design, config.as_ref())?;
     let shop = config.map_or_else(|| "Café Demo".to_owned(), |config| config.shop.name);
@@ -44,12 +55,12 @@ pub fn run(context: &Context, command: PassCommand) -> Result<()> {
         .with_context(|| format!("cannot make {}; give a folder that you may write: --dir DIR", args.dir.display()))?;
     let mut files = Vec::new();
     let mut advice = advice(&design);
-    for sample in preview::samples(&design, &shop, goal) {
+    for sample in drawing::samples(&design, &shop, goal) {
         let strips = strip::render(&design, &sample.face)?;
         let bytes: usize = strips.iter().map(|image| image.bytes.len()).sum();
         for language in languages(&design) {
-            let words = preview::words(&design, &sample.face, &language);
-            let drawn = preview::draw(&design, &sample.face, &words)?;
+            let words = drawing::words(&design, &sample.face, &language);
+            let drawn = drawing::draw(&design, &sample.face, &words)?;
             advice.extend(drawn.cut.iter().map(|text| {
                 format!("{}, {language}: no room for \"{text}\"; write it shorter, or move it to the back", sample.name)
             }));
