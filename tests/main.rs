@@ -12,6 +12,8 @@ mod cli_books;
 mod console;
 mod crash;
 mod doctor;
+mod passes;
+mod passes_cli;
 mod reader;
 mod support;
 mod systemd;

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod counter;
 pub mod desk;
 pub mod http;
+pub mod passes;
 pub mod pcscd;
 pub mod shop;
 
