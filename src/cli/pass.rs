@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Context;
+use super::api::Api;
 use crate::base::config::{Config, design};
+use crate::pure::domain::Serial;
 use crate::pure::passes::{Design, preview, strip};
 
 /// What is done with passes.
@@ -18,6 +20,25 @@ pub enum PassCommand {
         after_help = "Examples:\n  stampd pass preview stamps\n  stampd pass preview ./passes/mycafe --dir /tmp/mycafe --goal 8"
     )]
     Preview(PreviewArgs),
+    /// Makes the signed pass of a card.
+    #[command(after_help = "Example:\n  stampd pass build 2C7H9XKMQ4TZ -o ann.pkpass")]
+    Build(BuildArgs),
+    /// Shows what Google Wallet keeps of a card, and the link that saves it.
+    #[command(after_help = "Example:\n  stampd pass google 2C7H9XKMQ4TZ --json | jq -r .save_url")]
+    Google {
+        /// The card's serial, in any grouping.
+        serial: String,
+    },
+}
+
+/// Which pass is made.
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    /// The card's serial, in any grouping.
+    serial: String,
+    /// Where the pass goes; by default SERIAL.pkpass in this folder.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// A preview.
@@ -35,7 +56,44 @@ pub struct PreviewArgs {
 
 /// Runs `pass`.
 pub fn run(context: &Context, command: PassCommand) -> Result<()> {
-    let PassCommand::Preview(args) = command;
+    match command {
+        PassCommand::Preview(args) => preview(context, args),
+        PassCommand::Build(args) => build(context, args),
+        PassCommand::Google { serial } => google(context, &serial),
+    }
+}
+
+/// Has the daemon make the pass, or makes it on the ledger itself where none runs.
+fn build(context: &Context, args: BuildArgs) -> Result<()> {
+    let serial: Serial = args.serial.parse()?;
+    let bytes = Api::open_for_passes(context)?.get_bytes(&format!("/v1/cards/{serial}/pass.pkpass"))?;
+    let file = args.output.unwrap_or_else(|| format!("{serial}.pkpass").into());
+    std::fs::write(&file, &bytes)
+        .with_context(|| format!("cannot write {}; give a file that you may write: -o FILE", file.display()))?;
+    if context.json {
+        println!("{}", json!({ "file": file, "bytes": bytes.len() }));
+    } else {
+        println!("{} ({} KB)", file.display(), bytes.len().div_ceil(1024));
+    }
+    Ok(())
+}
+
+fn google(context: &Context, serial: &str) -> Result<()> {
+    let serial: Serial = serial.parse()?;
+    let made = Api::open_for_passes(context)?.get(&format!("/v1/cards/{serial}/google"))?;
+    if context.json {
+        println!("{}", serde_json::to_string_pretty(&made)?);
+        return Ok(());
+    }
+    println!("{}", serde_json::to_string_pretty(&json!({ "class": made["class"], "object": made["object"] }))?);
+    match made["save_url"].as_str() {
+        Some(link) => println!("{link}"),
+        None => println!("no link: [google] service_account names no key file"),
+    }
+    Ok(())
+}
+
+fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
     let config = Config::load(&context.config).ok();
     let design = design_of(&args.design, config.as_ref())?;
     let shop = config.map_or_else(|| "Café Demo".to_owned(), |config| config.shop.name);
