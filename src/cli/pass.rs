@@ -9,8 +9,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Context;
+use super::api::Api;
 use crate::base::config::{Config, design};
-use crate::pure::passes::{Design, preview as drawing, strip};
+use crate::pure::domain::Serial;
+use crate::pure::passes::{Design, preview, strip};
 
 /// What is done with passes.
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,25 @@ pub enum PassCommand {
     /// Judges a pass of anybody: archive, manifest, signature, chain, identifiers, fields, and what Wallet would dislike.
     #[command(after_help = "Example:\n  stampd pass check card.pkpass --ca AppleRootCA.pem")]
     Check(check::CheckArgs),
+    /// Makes the signed pass of a card.
+    #[command(after_help = "Example:\n  stampd pass build 2C7H9XKMQ4TZ -o ann.pkpass")]
+    Build(BuildArgs),
+    /// Shows what Google Wallet keeps of a card, and the link that saves it.
+    #[command(after_help = "Example:\n  stampd pass google 2C7H9XKMQ4TZ --json | jq -r .save_url")]
+    Google {
+        /// The card's serial, in any grouping.
+        serial: String,
+    },
+}
+
+/// Which pass is made.
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    /// The card's serial, in any grouping.
+    serial: String,
+    /// Where the pass goes; by default SERIAL.pkpass in this folder.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// A preview.
@@ -43,7 +64,39 @@ pub fn run(context: &Context, command: PassCommand) -> Result<()> {
     match command {
         PassCommand::Preview(args) => preview(context, args),
         PassCommand::Check(args) => check::run(context, &args),
+        PassCommand::Build(args) => build(context, args),
+        PassCommand::Google { serial } => google(context, &serial),
     }
+}
+
+/// Has the daemon make the pass, or makes it on the ledger itself where none runs.
+fn build(context: &Context, args: BuildArgs) -> Result<()> {
+    let serial: Serial = args.serial.parse()?;
+    let bytes = Api::open_for_passes(context)?.get_bytes(&format!("/v1/cards/{serial}/pass.pkpass"))?;
+    let file = args.output.unwrap_or_else(|| format!("{serial}.pkpass").into());
+    std::fs::write(&file, &bytes)
+        .with_context(|| format!("cannot write {}; give a file that you may write: -o FILE", file.display()))?;
+    if context.json {
+        println!("{}", json!({ "file": file, "bytes": bytes.len() }));
+    } else {
+        println!("{} ({} KB)", file.display(), bytes.len().div_ceil(1024));
+    }
+    Ok(())
+}
+
+fn google(context: &Context, serial: &str) -> Result<()> {
+    let serial: Serial = serial.parse()?;
+    let made = Api::open_for_passes(context)?.get(&format!("/v1/cards/{serial}/google"))?;
+    if context.json {
+        println!("{}", serde_json::to_string_pretty(&made)?);
+        return Ok(());
+    }
+    println!("{}", serde_json::to_string_pretty(&json!({ "class": made["class"], "object": made["object"] }))?);
+    match made["save_url"].as_str() {
+        Some(link) => println!("{link}"),
+        None => println!("no link: [google] service_account names no key file"),
+    }
+    Ok(())
 }
 
 fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
@@ -55,12 +108,12 @@ fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
         .with_context(|| format!("cannot make {}; give a folder that you may write: --dir DIR", args.dir.display()))?;
     let mut files = Vec::new();
     let mut advice = advice(&design);
-    for sample in drawing::samples(&design, &shop, goal) {
+    for sample in preview::samples(&design, &shop, goal) {
         let strips = strip::render(&design, &sample.face)?;
         let bytes: usize = strips.iter().map(|image| image.bytes.len()).sum();
         for language in languages(&design) {
-            let words = drawing::words(&design, &sample.face, &language);
-            let drawn = drawing::draw(&design, &sample.face, &words)?;
+            let words = preview::words(&design, &sample.face, &language);
+            let drawn = preview::draw(&design, &sample.face, &words)?;
             advice.extend(drawn.cut.iter().map(|text| {
                 format!("{}, {language}: no room for \"{text}\"; write it shorter, or move it to the back", sample.name)
             }));

@@ -3,11 +3,12 @@
 //!
 //! Start: configuration, clock, ledger (its lock, schema and the last thousand events of its chain), programmes, keys,
 //! till, doors, readers; only then is the start reported. SIGTERM and SIGINT let requests finish and stop within five
-//! seconds; SIGHUP reads the programmes again.
+//! seconds; SIGHUP reads programmes, certificates and designs again.
 
 mod backup;
 mod desk;
 mod keys;
+mod passes;
 mod programmes;
 mod signing;
 mod tls;
@@ -22,6 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use backup::backup_verify;
 pub use keys::keyring;
+pub use passes::{material, passes_of};
 pub use programmes::{parse_folder, rulebooks_of};
 pub use signing::{open as signing_open, open_one as signing_open_one};
 pub use tls::{LanCertificate, lan_certificate};
@@ -35,6 +37,7 @@ use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
+use crate::shop::delivery::Passes;
 use crate::shop::ledger::Ledger;
 use crate::shop::reader::{Feedback, NoFeedback, Readers};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
@@ -63,6 +66,7 @@ pub struct Daemon {
     readers: Option<Readers>,
     desk: Arc<desk::Desk>,
     backups: Arc<backup::Backups>,
+    passes: Passes,
     signals: Signals,
 }
 
@@ -144,6 +148,7 @@ pub struct Opened {
     desk: Arc<desk::Desk>,
     readers: Readers,
     tls: Option<LanTls>,
+    passes: Passes,
 }
 
 impl Opened {
@@ -153,8 +158,8 @@ impl Opened {
         let (till, clock) = till_open(&config)?;
         chain_check(till.ledger())?;
         // Before anybody can tap: a certificate of another pass type or team stops the start with both values.
-        let pass_types = signing::open(&config.apple, &clock.now())?;
-        pass_types_told(&pass_types, &clock.now());
+        let passes = passes::passes_of(&config, &till, &clock)?;
+        pass_types_told(&passes.material().types, &clock.now());
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
         let readers =
@@ -162,14 +167,14 @@ impl Opened {
                 .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let tls = tls::prepare(&config, clock.wall_ms())?;
-        Ok(Self { till, clock, config, desk, readers, tls })
+        Ok(Self { till, clock, config, desk, readers, tls, passes })
     }
 }
 
 impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
-        let Opened { till, clock, config, desk, readers, tls } = opened;
+        let Opened { till, clock, config, desk, readers, tls, passes } = opened;
         // Before the doors: whoever saw one open may send a signal, and without these it would kill.
         let signals = Signals::listen()?;
         let lan_settings = LanSettings {
@@ -181,16 +186,21 @@ impl Daemon {
         };
         let backups = Arc::new(backup::Backups::new(till.ledger().clone(), clock.clone(), config.backup.clone()));
         let (reader_desk, clock_seen, backups_seen) = (desk.clone(), clock.clone(), backups.clone());
+        let passes_seen = passes.clone();
         let lan = Lan::new(
             till.clone(),
             clock.clone(),
             lan_settings,
             Arc::new(move || reader_desk.reader_list()),
-            Arc::new(move || vec![clock_part(&clock_seen), backups_seen.part()]),
-        );
+            Arc::new(move || {
+                let passes = passes::part(&passes_seen, &clock_seen.now());
+                vec![clock_part(&clock_seen), backups_seen.part(), passes]
+            }),
+        )
+        .with_passes(passes.clone());
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
-        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
+        Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, passes, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
@@ -199,6 +209,8 @@ impl Daemon {
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         let backups = self.backups.start();
+        let worker = self.passes.start().context("cannot start the thread that makes passes")?;
+        let pokes = pokes_start(self.till.ledger(), self.passes.clone());
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -215,11 +227,15 @@ impl Daemon {
         }
         jobs.abort();
         backups.abort();
+        pokes.abort();
+        let worker = tokio::task::spawn_blocking(move || worker.stop());
         self.lan.stopping.cancel();
         if let Some(readers) = self.readers.take() {
             // Its threads end by themselves; a hung reader must not hold up the stop.
             let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(move || readers.stop())).await;
         }
+        // It ends after the pass in hand.
+        let _ = tokio::time::timeout(DRAIN, worker).await;
         self.doors.close(DRAIN).await;
         Ok(())
     }
@@ -234,7 +250,7 @@ impl Daemon {
         self.desk.taps_to(printer);
     }
 
-    /// Reads the programmes again; a rule file with an error leaves all as they were.
+    /// Reads programmes, certificates and designs again; one with an error leaves all of its kind as they were.
     async fn reload(&self) {
         let (config, till, now) = (self.config.clone(), self.till.clone(), self.clock.now());
         let loaded = tokio::task::spawn_blocking(move || {
@@ -245,6 +261,15 @@ impl Daemon {
         match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
             Ok(count) => tracing::info!(count, "daemon.reload: the programmes were read again"),
             Err(error) => tracing::error!("daemon.reload: the programmes stay as they were: {error:#}"),
+        }
+        let (config, passes, now) = (self.config.clone(), self.passes.clone(), self.clock.now());
+        let loaded = tokio::task::spawn_blocking(move || {
+            passes.material_set(passes::material(&config, &now)?);
+            anyhow::Ok(())
+        });
+        match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
+            Ok(()) => tracing::info!("daemon.reload: certificates and designs were read again"),
+            Err(error) => tracing::error!("daemon.reload: certificates and designs stay as they were: {error:#}"),
         }
     }
 }
@@ -300,6 +325,23 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
             }
         }
     }))
+}
+
+/// Wakes whoever makes passes after each commit that moved a card.
+fn pokes_start(ledger: &Ledger, passes: Passes) -> tokio::task::JoinHandle<()> {
+    let mut live = ledger.live();
+    tokio::spawn(async move {
+        use tokio::sync::broadcast::error::RecvError;
+        loop {
+            match live.recv().await {
+                Ok(row) if row.name == "card.updated" => passes.poke(),
+                // What was missed may have moved a card.
+                Err(RecvError::Lagged(_)) => passes.poke(),
+                Ok(_) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    })
 }
 
 /// Posts what nobody taps for: open sales that nobody completed, lots and rewards whose day is over, pending points that

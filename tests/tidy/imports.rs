@@ -30,13 +30,14 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("shop::ledger", &["pure::domain", "pure::wire"]),
     ("shop::till", &["pure", "shop::ledger"]),
     ("shop::reader", &["pure::tap", "pure::apdu", "pure::domain", "pure::text", "base::clock"]),
-    ("shop::delivery", &["pure", "base::transport", "base::clock", "shop::ledger"]),
+    // The face of a card is a use case of till.
+    ("shop::delivery", &["pure", "base::transport", "base::clock", "shop::ledger", "shop::till"]),
     ("shop::sync", &["pure", "base::transport", "base::clock", "shop::ledger"]),
     ("hub", &["pure", "base"]),
     ("faces", &[]),
     // The doors that all faces stand behind: listeners, callers, faults. The faces themselves do not see each other.
-    ("faces::door", &["pure", "base", "shop::till", "shop::ledger"]),
-    ("faces::lan", &["pure", "base", "shop::till", "shop::ledger", "faces::door"]),
+    ("faces::door", &["pure", "base", "shop::till", "shop::ledger", "shop::delivery"]),
+    ("faces::lan", &["pure", "base", "shop::till", "shop::ledger", "shop::delivery", "faces::door"]),
     ("faces::console", &["pure", "base", "shop::till", "shop::ledger", "faces::door"]),
     ("faces::exchange", &["pure", "base", "shop::till", "shop::ledger"]),
     ("tools", &[]),
