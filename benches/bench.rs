@@ -6,6 +6,7 @@
 
 mod commit;
 mod mill;
+mod passes;
 mod radio;
 mod serving;
 mod shop;
@@ -23,8 +24,13 @@ use slices::Plan;
 /// A group of figures: its name, and what prints it. `Err` says what kept it from being measured.
 type Group = (&'static str, fn(&Options) -> anyhow::Result<Vec<Verdict>>);
 
-const GROUPS: [Group; 4] =
-    [("commit", commit::run), ("radio", radio::run), ("group", commit::run_group), ("http", serving::run)];
+const GROUPS: [Group; 5] = [
+    ("commit", commit::run),
+    ("radio", radio::run),
+    ("group", commit::run_group),
+    ("http", serving::run),
+    ("passes", passes::run),
+];
 
 /// What the command line says.
 pub struct Options {

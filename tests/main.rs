@@ -15,6 +15,8 @@ mod disk;
 mod doctor;
 mod fuzz_replay;
 mod lost_books;
+mod passes;
+mod passes_cli;
 mod presentation;
 mod reader;
 mod replay;

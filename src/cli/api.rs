@@ -25,9 +25,25 @@ enum Home {
     Here(Here),
 }
 
+/// What a command needs of the API.
+#[derive(Clone, Copy)]
+enum Wants {
+    Books,
+    Passes,
+}
+
 impl Api {
     /// Finds the daemon of the configuration, or opens its ledger.
     pub fn open(context: &Context) -> Result<Self> {
+        Self::open_for(context, Wants::Books)
+    }
+
+    /// As [`Api::open`]; what stands in the way of making passes is an error.
+    pub fn open_for_passes(context: &Context) -> Result<Self> {
+        Self::open_for(context, Wants::Passes)
+    }
+
+    fn open_for(context: &Context, wants: Wants) -> Result<Self> {
         let config = Config::load(&context.config)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = &config.api.socket;
@@ -44,7 +60,16 @@ impl Api {
             certificate_sha256: None,
         };
         let readers = || ReaderList { service: "no daemon runs".to_owned(), remedy: None, readers: Vec::new() };
+        let passes = daemon::passes_of(&config, &till, &clock);
+        if let (Err(error), Wants::Passes) = (&passes, wants) {
+            bail!("{error:#}");
+        }
         let lan = Lan::new(till, clock, settings, std::sync::Arc::new(readers), std::sync::Arc::new(Vec::new));
+        let lan = match passes {
+            Ok(passes) => lan.with_passes(passes),
+            // The books are at hand without it.
+            Err(_) => lan,
+        };
         Ok(Self { runtime, home: Home::Here(Here::new(router(lan))) })
     }
 
@@ -53,12 +78,22 @@ impl Api {
         self.call("GET", path, None)
     }
 
+    /// Reads what is no JSON.
+    pub fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
+        self.call_bytes("GET", path, None)
+    }
+
     /// Books, with a key of its own.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.call("POST", path, Some(body))
     }
 
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let bytes = self.call_bytes(method, path, body)?;
+        if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) }
+    }
+
+    fn call_bytes(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>> {
         let key = uuid::Uuid::from_bytes(clock::random_bytes()).to_string();
         let text = body.map_or_else(String::new, Value::to_string);
         let (status, bytes) = match &self.home {
@@ -79,7 +114,7 @@ impl Api {
             }
         };
         if (200..300).contains(&status) {
-            return if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) };
+            return Ok(bytes);
         }
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) if problem.status == 409 => {

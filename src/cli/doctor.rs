@@ -11,6 +11,7 @@ mod machine;
 mod scanners;
 mod setup;
 mod usb;
+mod wallets;
 
 use anyhow::Result;
 use clap::Args;
@@ -34,9 +35,10 @@ struct Patient {
 type Check = fn(&Patient) -> Vec<Finding>;
 
 /// The checks that need a configuration, in the order in which an installer wants them.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     setup::rules,
     setup::keys,
+    wallets::certificates,
     home::clock,
     home::folders,
     home::ledger,

@@ -4,11 +4,13 @@
 
 pub mod api;
 pub mod card;
+pub mod cert;
 pub mod customer;
 pub mod demo;
 pub mod doctor;
 pub mod entry;
 pub mod ledger;
+pub mod pass;
 pub mod phone;
 pub mod programme;
 pub mod run;
@@ -72,9 +74,15 @@ enum Command {
     /// Rule files: explain.
     #[command(subcommand, after_help = "Example:\n  stampd programme explain /etc/stampd/programmes/cafe10.toml")]
     Programme(programme::ProgrammeCommand),
+    /// Passes: draw a design.
+    #[command(subcommand, after_help = "Example:\n  stampd pass preview stamps --dir /tmp/stamps")]
+    Pass(pass::PassCommand),
     /// Replays past activity under a draft of its programme, beside what really happened; changes nothing.
     #[command(after_help = "Example:\n  stampd rehearse draft/cafe10.toml --since 2026-01-01")]
     Rehearse(programme::RehearseArgs),
+    /// Certificates that sign passes: import.
+    #[command(subcommand, after_help = "Example:\n  stampd cert import pass.p12")]
+    Cert(cert::CertCommand),
     /// The ledger: verify, explain, back up, restore.
     #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]
     Ledger(ledger::LedgerCommand),
@@ -104,7 +112,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Token(command) => token::run(&context, command),
         Command::Entry(command) => entry::run(&context, command),
         Command::Programme(command) => programme::run(&context, command),
+        Command::Pass(command) => pass::run(&context, command),
         Command::Rehearse(args) => programme::run_rehearse(&context, args),
+        Command::Cert(command) => cert::run(&context, command),
         Command::Ledger(command) => ledger::run(&context, command),
     };
     match done {

@@ -3,15 +3,17 @@
 //!
 //! Start: configuration, clock, ledger (its lock, schema and the last thousand events of its chain), programmes, keys,
 //! till, doors, readers; only then is the start reported. SIGTERM and SIGINT let requests finish and stop within five
-//! seconds; SIGHUP reads the programmes again.
+//! seconds; SIGHUP reads programmes, certificates and designs again.
 
 mod backup;
 mod counter;
 mod desk;
 mod keys;
+mod passes;
 mod programmes;
 mod recovery;
 mod scrub;
+mod signing;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -25,8 +27,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub use backup::backup_verify;
 pub use counter::interface;
 pub use keys::keyring;
+pub use passes::{material, passes_of};
 pub use programmes::{parse_folder, rulebooks_of};
 pub use recovery::{CopyUse, RestorePlan, Restored, restore};
+pub use signing::{open as signing_open, open_one as signing_open_one};
 pub use tls::{LanCertificate, lan_certificate};
 
 use crate::base::clock::{self, Clock};
@@ -34,9 +38,11 @@ use crate::base::config::{self, Config};
 use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
 use crate::faces::{console, lan as api};
 use crate::pure::domain::Now;
+use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
+use crate::shop::delivery::Passes;
 use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
 use crate::shop::reader::pcsc::light_and_sound;
 use crate::shop::reader::{Readers, Scanners};
@@ -67,6 +73,7 @@ pub struct Daemon {
     scanners: Option<Scanners>,
     desk: Arc<desk::Desk>,
     backups: Arc<backup::Backups>,
+    passes: Passes,
     signals: Signals,
 }
 
@@ -134,6 +141,8 @@ fn settings(config: &Config) -> Settings {
         tills,
         language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
         policy,
+        shop_name: config.shop.name.clone(),
+        currency: config.shop.currency.clone(),
         base_url: config.api.public_url.clone().unwrap_or_else(|| lan_url(&config.api)),
     }
 }
@@ -147,6 +156,7 @@ pub struct Opened {
     readers: Readers,
     scanners: Scanners,
     tls: Option<LanTls>,
+    passes: Passes,
 }
 
 impl Opened {
@@ -165,6 +175,9 @@ impl Opened {
                 return Err(recovery::start_failed(&config, error, clock.wall_ms()));
             }
         };
+        // Before anybody can tap: a certificate of another pass type or team stops the start with both values.
+        let passes = passes::passes_of(&config, &till, &clock)?;
+        pass_types_told(&passes.material().types, &clock.now());
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
         let lights = light_and_sound(clock.clone());
         let readers = counter::readers_config(&config)?;
@@ -175,14 +188,14 @@ impl Opened {
         let scanners = Scanners::start(scanners, till.keys().clone(), clock.clone(), desk.clone())
             .context("cannot start the scanners' thread")?;
         let tls = tls::prepare(&config, clock.wall_ms())?;
-        Ok(Self { till, clock, config, desk, readers, scanners, tls })
+        Ok(Self { till, clock, config, desk, readers, scanners, tls, passes })
     }
 }
 
 impl Daemon {
     /// Opens the doors; when it returns they accept.
     pub async fn start(opened: Opened) -> Result<Self> {
-        let Opened { till, clock, config, desk, readers, scanners, tls } = opened;
+        let Opened { till, clock, config, desk, readers, scanners, tls, passes } = opened;
         // Before the doors: whoever saw one open may send a signal, and without these it would kill.
         let signals = Signals::listen()?;
         let lan_settings = LanSettings {
@@ -194,22 +207,24 @@ impl Daemon {
         };
         let backups = Arc::new(backup::Backups::new(till.ledger().clone(), clock.clone(), config.backup.clone()));
         let (reader_desk, clock_seen, backups_seen) = (desk.clone(), clock.clone(), backups.clone());
-        let books = till.ledger().clone();
+        let (books, passes_seen) = (till.ledger().clone(), passes.clone());
         let lan = Lan::new(
             till.clone(),
             clock.clone(),
             lan_settings,
             Arc::new(move || reader_desk.reader_list()),
             Arc::new(move || {
-                let mut parts = vec![clock_part(&clock_seen), backups_seen.part()];
+                let passes = passes::part(&passes_seen, &clock_seen.now());
+                let mut parts = vec![clock_part(&clock_seen), backups_seen.part(), passes];
                 parts.extend(books.segments().map(segments_part));
                 parts
             }),
-        );
+        )
+        .with_passes(passes.clone());
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         let (readers, scanners) = (Some(readers), Some(scanners));
-        Ok(Self { till, clock, config, lan, doors, readers, scanners, desk, backups, signals })
+        Ok(Self { till, clock, config, lan, doors, readers, scanners, desk, backups, passes, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `stop` resolves.
@@ -219,6 +234,8 @@ impl Daemon {
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         let backups = self.backups.start();
         let scrub = scrub::start(self.till.ledger().clone());
+        let worker = self.passes.start().context("cannot start the thread that makes passes")?;
+        let pokes = pokes_start(self.till.ledger(), self.passes.clone());
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -236,6 +253,8 @@ impl Daemon {
         jobs.abort();
         backups.abort();
         scrub.abort();
+        pokes.abort();
+        let worker = tokio::task::spawn_blocking(move || worker.stop());
         self.lan.stopping.cancel();
         let (readers, scanners) = (self.readers.take(), self.scanners.take());
         let stop = move || {
@@ -248,6 +267,8 @@ impl Daemon {
         };
         // Their threads end by themselves; a hung reader must not hold up the stop.
         let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(stop)).await;
+        // It ends after the pass in hand.
+        let _ = tokio::time::timeout(DRAIN, worker).await;
         self.doors.close(DRAIN).await;
         Ok(())
     }
@@ -262,7 +283,7 @@ impl Daemon {
         self.desk.taps_to(printer);
     }
 
-    /// Reads the programmes again; a rule file with an error leaves all as they were.
+    /// Reads programmes, certificates and designs again; one with an error leaves all of its kind as they were.
     async fn reload(&self) {
         let (config, till, now) = (self.config.clone(), self.till.clone(), self.clock.now());
         let loaded = tokio::task::spawn_blocking(move || {
@@ -273,6 +294,24 @@ impl Daemon {
         match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
             Ok(count) => tracing::info!(count, "daemon.reload: the programmes were read again"),
             Err(error) => tracing::error!("daemon.reload: the programmes stay as they were: {error:#}"),
+        }
+        let (config, passes, now) = (self.config.clone(), self.passes.clone(), self.clock.now());
+        let loaded = tokio::task::spawn_blocking(move || {
+            passes.material_set(passes::material(&config, &now)?);
+            anyhow::Ok(())
+        });
+        match loaded.await.map_err(anyhow::Error::from).and_then(|loaded| loaded) {
+            Ok(()) => tracing::info!("daemon.reload: certificates and designs were read again"),
+            Err(error) => tracing::error!("daemon.reload: certificates and designs stay as they were: {error:#}"),
+        }
+    }
+}
+
+/// Says at start which pass types cannot be signed now, and why; taps go on.
+fn pass_types_told(types: &[PassType], now: &Now) {
+    for kind in types {
+        if let Some(Err(why)) = kind.signer.as_ref().map(|signer| signer.may_sign(now)) {
+            tracing::warn!(pass_type = kind.issuer.pass_type_id, "daemon.passes: {why}");
         }
     }
 }
@@ -327,6 +366,23 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
             }
         }
     }))
+}
+
+/// Wakes whoever makes passes after each commit that moved a card.
+fn pokes_start(ledger: &Ledger, passes: Passes) -> tokio::task::JoinHandle<()> {
+    let mut live = ledger.live();
+    tokio::spawn(async move {
+        use tokio::sync::broadcast::error::RecvError;
+        loop {
+            match live.recv().await {
+                Ok(row) if row.name == "card.updated" => passes.poke(),
+                // What was missed may have moved a card.
+                Err(RecvError::Lagged(_)) => passes.poke(),
+                Ok(_) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    })
 }
 
 /// Posts what nobody taps for: open sales that nobody completed, lots and rewards whose day is over, pending points that

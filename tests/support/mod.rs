@@ -8,6 +8,7 @@ pub mod dice;
 pub mod faults;
 pub mod http;
 pub mod line;
+pub mod passes;
 pub mod pcscd;
 pub mod shop;
 pub mod taps;

@@ -10,6 +10,7 @@
 
 mod api;
 mod counter;
+pub mod design;
 pub mod programme;
 mod reading;
 mod remote;

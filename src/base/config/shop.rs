@@ -57,7 +57,15 @@ pub struct Paths {
     pub programmes: PathBuf,
     /// The folder of pass designs.
     pub passes: PathBuf,
+    /// What can be made again, such as signed passes: safe to delete.
+    pub cache: PathBuf,
 }
+
+/// Where the package keeps what must last.
+const DATA: &str = "/var/lib/stampd";
+
+/// Where the package keeps what can be made again.
+const CACHE: &str = "/var/cache/stampd";
 
 /// `[ledger]`.
 #[derive(Clone, Debug)]
@@ -127,6 +135,7 @@ pub(super) struct RawPaths {
     data: Field<String>,
     programmes: Field<String>,
     passes: Field<String>,
+    cache: Field<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -205,8 +214,12 @@ impl Shop {
 
 impl Paths {
     pub(super) fn check(reading: &Reading, raw: RawPaths) -> Result<Self, ConfigError> {
+        let data = reading.path_given("paths.data", &raw.data, Path::new(DATA))?;
+        // Where the package's folder is not used, its cache is not either.
+        let cache = if data == Path::new(DATA) { CACHE.into() } else { data.join("cache") };
         Ok(Self {
-            data: reading.path_given("paths.data", &raw.data, Path::new("/var/lib/stampd"))?,
+            cache: reading.path(&raw.cache, &cache)?,
+            data,
             programmes: reading.path_given("paths.programmes", &raw.programmes, Path::new("programmes"))?,
             passes: reading.path(&raw.passes, Path::new("passes"))?,
         })

@@ -11,6 +11,7 @@ use crate::base::clock::Clock;
 use crate::base::pin;
 use crate::pure::domain::{ApiTokenId, StaffId};
 use crate::pure::wire::lan::{PartView, Problem, ReaderList};
+use crate::shop::delivery::Passes;
 use crate::shop::ledger::{Ledger, Reads, StaffRow, TokenRow};
 use crate::shop::till::Till;
 
@@ -51,6 +52,8 @@ pub struct Lan {
     pub readers: ReadersSource,
     /// Other parts as they are now.
     pub parts: PartsSource,
+    /// What makes passes; none where only the books are at hand.
+    pub passes: Option<Passes>,
     /// Ends the streams when the daemon stops.
     pub stopping: CancellationToken,
     tokens: Arc<RwLock<HashMap<[u8; 32], TokenRow>>>,
@@ -69,11 +72,18 @@ impl Lan {
             sessions: Sessions::default(),
             readers,
             parts,
+            passes: None,
             stopping: CancellationToken::new(),
             tokens: Arc::default(),
             busy_keys: Arc::default(),
             pins: Arc::default(),
         }
+    }
+
+    /// With what makes passes.
+    pub fn with_passes(mut self, passes: Passes) -> Self {
+        self.passes = Some(passes);
+        self
     }
 
     /// Reads on a blocking thread.

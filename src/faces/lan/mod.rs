@@ -13,6 +13,7 @@ mod entries;
 mod events;
 mod extract;
 mod moves;
+mod passes;
 mod sales;
 mod scans;
 
@@ -67,6 +68,9 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::credentials, credentials::credential_bind))
         .routes(routes!(credentials::credential_unbind))
         .routes(routes!(cards::history))
+        .routes(routes!(passes::pass))
+        .routes(routes!(passes::google))
+        .routes(routes!(passes::outbox))
         .routes(routes!(entries::entry_post))
         .routes(routes!(entries::entry_void))
         .routes(routes!(scans::scan))

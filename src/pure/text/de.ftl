@@ -162,3 +162,19 @@ remedy-foreign_ledger = In dem System buchen, das dieses Guthaben führt.
 remedy-grade_too_low = Ein fotografierter Code oder eine Nummer genügt hier nicht. Das Handy an den Leser halten.
 remedy-too_soon = Es kam nichts dazu. Nach dieser Zeit kann die Karte wieder sammeln.
 remedy-daily_limit = Es kam nichts dazu. Morgen kann die Karte wieder sammeln.
+
+# Wörter auf einer Wallet-Karte. Das Telefon hat Platz für 9 Zeichen (15 bei -id und -name, 20 bei -link).
+wallet-stamps = Stempel
+wallet-points = Punkte
+wallet-cashback = Guthaben
+wallet-rewards = Prämien
+wallet-to-go = Es fehlen
+wallet-rate = Cashback
+wallet-level = Stufe
+wallet-card-id = Karte
+wallet-member-name = Mitglied
+wallet-card-link = Meine Karte
+wallet-invite-link = Freunde einladen
+wallet-programme = Programm
+wallet-shop = Laden
+wallet-code = Code zeigen

@@ -162,3 +162,19 @@ remedy-foreign_ledger = Book it in the system that keeps this balance.
 remedy-grade_too_low = A photographed code or a number is not enough here. Hold the phone to the reader.
 remedy-too_soon = Nothing was added. The card can earn again after this time.
 remedy-daily_limit = Nothing was added. The card can earn again tomorrow.
+
+# Words on a wallet card. The phone has room for 9 characters (15 for -id and -name, 20 for -link).
+wallet-stamps = Stamps
+wallet-points = Points
+wallet-cashback = Credit
+wallet-rewards = Rewards
+wallet-to-go = To go
+wallet-rate = Cashback
+wallet-level = Level
+wallet-card-id = Card
+wallet-member-name = Member
+wallet-card-link = My card
+wallet-invite-link = Invite a friend
+wallet-programme = Programme
+wallet-shop = Shop
+wallet-code = Show the code

@@ -7,6 +7,8 @@
 
 mod catalogue;
 mod console;
+mod figures;
+mod wallet;
 
 use fluent_bundle::FluentValue;
 
@@ -15,6 +17,8 @@ use crate::pure::domain::{Refusal, TapProblem};
 use self::catalogue::{amount, fill};
 
 pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
+pub use self::figures::{day, money, number, percent};
+pub use self::wallet::{WalletWord, wallet_word};
 
 /// The most characters of a line (INTERFACES.md, the counter).
 pub const LINE_MAX: usize = 60;

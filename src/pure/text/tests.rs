@@ -58,6 +58,7 @@ fn no_message_is_left_over() {
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
             ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
             ("reader", rest) => READER_STATES.contains(&rest),
+            ("wallet", _) => WalletWord::ALL.iter().any(|word| word.id() == id),
             ("remedy", rest) => {
                 RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
             }
@@ -83,6 +84,16 @@ fn every_word_of_the_console_is_there_and_short() {
         }
         assert!(login_locked(language, 900).contains("15 min"));
         assert_eq!(reader_state(language, "something_new"), "something new");
+    }
+}
+
+#[test]
+fn every_word_on_a_wallet_card_is_there_and_has_room() {
+    for language in Language::ALL {
+        for word in WalletWord::ALL {
+            let text = try_fill(language, word.id(), &[]).expect("a message");
+            assert!(text.chars().count() <= word.room(), "{text}");
+        }
     }
 }
 

@@ -1,5 +1,4 @@
-//! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits, live events,
-//! and the outbox.
+//! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits and live events.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -116,11 +115,6 @@ impl Reads<'_> {
         Ok(past.optional()?)
     }
 
-    /// How many rows wait in the outbox.
-    pub fn outbox_waiting(&self) -> Result<i64, LedgerError> {
-        Ok(self.prepare("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?)
-    }
-
     /// What is known of `key`, as far as this snapshot shows.
     pub fn answer_fetch(&self, token: ApiTokenId, key: &str, body_hash: &[u8; 32]) -> Result<Stored, LedgerError> {
         let mut statement =
@@ -196,17 +190,6 @@ impl Txn<'_> {
             ],
         )?;
         self.keep("recent_visit", [&Sql(card)]);
-        Ok(())
-    }
-
-    /// Leaves work for the delivery workers; a waiting row of the same topic and card takes the newer revision.
-    pub fn outbox_put(&mut self, topic: &str, card: Serial, revision: i64, now: &Now) -> Result<(), LedgerError> {
-        self.execute(
-            "INSERT INTO outbox (topic, card, revision, made_ms, next_attempt_ms) VALUES (?1, ?2, ?3, ?4, ?4)
-             ON CONFLICT (topic, card) DO UPDATE SET revision = excluded.revision, next_attempt_ms = excluded.made_ms",
-            params![topic, Sql(card), revision, now.wall_ms],
-        )?;
-        self.keep("outbox", [&topic, &Sql(card)]);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod audit;
 mod command;
+mod face;
 mod media;
 mod moves;
 mod people;
@@ -71,6 +72,10 @@ pub struct Settings {
     pub language: Language,
     /// How fresh a proof must be.
     pub policy: Policy,
+    /// The shop's name, as customers read it.
+    pub shop_name: String,
+    /// ISO 4217.
+    pub currency: String,
     /// Links of cards begin with this: `[api] public_url`, or the LAN address.
     pub base_url: String,
 }

@@ -124,7 +124,7 @@ impl Till {
     }
 
     /// The customer's links: unguessable, under the shop's public address.
-    fn links(&self, link: &[u8; 16]) -> Links {
+    pub(super) fn links(&self, link: &[u8; 16]) -> Links {
         let (base, code) = (&self.settings().base_url, crockford::encode(link));
         Links { installation: format!("{base}/c/{code}"), referral: format!("{base}/r/{code}") }
     }

@@ -43,6 +43,11 @@ pub const NTAG424_SYSTEM_ID: &str = "4E585020416275";
 /// What an NTAG 424 of the demo serves; `{picc}` and `{cmac}` are filled by the chip, the MAC input is empty.
 pub const NTAG424_URL: &str = "https://cards.example/t?picc={picc}&cmac={cmac}";
 
+/// Where the demo's logo would lie; Google fetches it, and nobody owns `example`.
+pub const LOGO_URL: &str = "https://cards.example/logo.png";
+/// Where the demo's wide pictures would lie, one for each design and count.
+pub const IMAGE_URL: &str = "https://cards.example/{design}/{count}.png";
+
 /// DER of a SubjectPublicKeyInfo on P-256 up to the compressed point (apple-vas.md section 10).
 const SPKI_COMPRESSED_HEAD: [u8; 26] = [
     0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE,
@@ -214,7 +219,9 @@ impl DemoKeys {
              issuer_id = {ISSUER_ID}\n\
              service_account = {account}\n\
              collector_id = {COLLECTOR_ID}\n\
-             smart_tap_keys = [{{ version = {SMART_TAP_KEY_VERSION}, key = {smart_tap} }}]\n\n\
+             smart_tap_keys = [{{ version = {SMART_TAP_KEY_VERSION}, key = {smart_tap} }}]\n\
+             logo_url = \"{LOGO_URL}\"\n\
+             image_url = \"{IMAGE_URL}\"\n\n\
              [media]\n\
              token_keys = [{{ kid = {TOKEN_KID}, key = {token} }}]\n\
              uid_key = {uid}\n\

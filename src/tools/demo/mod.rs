@@ -19,6 +19,7 @@ pub use people::{DemoChip, HISTORY_MS, chips, populate, staff};
 pub use sheet::sheet_write;
 
 use self::keys::DemoKeys;
+use crate::base::config::design::SHIPPED;
 use crate::pure::domain::Now;
 
 /// The only till of the demo; both slots of the virtual reader serve it.
@@ -85,6 +86,7 @@ pub fn prepare(dir: &Path, listen: SocketAddr, now: &Now) -> Result<DemoShop> {
     for (name, text) in PROGRAMMES {
         write_once(&programmes.join(format!("{name}.toml")), text)?;
     }
+    designs_write(&dir.join("passes"))?;
     let keys = DemoKeys::open(&dir.join("keys"), now)?;
     let config = dir.join("stampd.toml");
     // The address may be another at each start; the rest of the file is the shop's.
@@ -133,6 +135,20 @@ mode = "tap"
         socket = dir.join("stampd.sock").display(),
         keys = keys.config_text(),
     )
+}
+
+/// The designs that ship, for whoever wants to change one and look at it.
+fn designs_write(folder: &Path) -> Result<()> {
+    for (name, files) in SHIPPED {
+        let design = folder.join(name);
+        std::fs::create_dir_all(&design).with_context(|| {
+            format!("cannot make {}; give a folder that you may write: --dir DIR", design.display())
+        })?;
+        for (file, text) in files {
+            write_once(&design.join(file), text)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file unless it is there.

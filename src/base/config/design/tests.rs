@@ -1,0 +1,1 @@
+//! Tables of designs: what is accepted, and what each wrong one is answered.

@@ -1,0 +1,91 @@
+//! Filling a design's texts from a card: `{balance}`, `{member}` and the others of [`Blank`], in the language of the text.
+
+use jiff::civil::Date;
+
+use super::design::{Blank, Design, Piece, Text, pieces};
+use super::face::{Face, Kind};
+use crate::pure::domain::Moment;
+use crate::pure::text::{Language, day, money, number, percent};
+
+/// What stands where the shop has sent no message: the field must be there before and after (wallets/apple.md section 3).
+const NO_MESSAGE: &str = "–";
+
+/// A text of a design filled, in each of its languages; a language whose text asks for something that the card does not
+/// have is left out.
+pub fn all(text: &Text, design: &Design, face: &Face) -> Text {
+    text.iter().filter_map(|(tag, text)| Some((tag.clone(), one(text, tag, design, face)?))).collect()
+}
+
+/// One text in the language of `tag`; numbers of a language that we do not speak are English. None where the card has
+/// nothing for one of its places.
+pub fn one(text: &str, tag: &str, design: &Design, face: &Face) -> Option<String> {
+    let mut filled = String::with_capacity(text.len() + 16);
+    for piece in pieces(text).ok()? {
+        match piece {
+            Piece::Words(words) => filled.push_str(words),
+            Piece::Blank(blank) => filled.push_str(&value(blank, tag, design, face)?),
+        }
+    }
+    Some(filled)
+}
+
+/// The only place of a text that is nothing else: such a value can be handed to a wallet as a number or a day.
+pub fn sole_blank(text: &str) -> Option<Blank> {
+    match pieces(text).ok()?.as_slice() {
+        [Piece::Blank(blank)] => Some(*blank),
+        _ => None,
+    }
+}
+
+/// A reward's name for people.
+pub fn reward_name(name: &str, tag: &str, design: &Design) -> String {
+    let texts = design.rewards.get(name);
+    let named = texts.and_then(|texts| texts.get(tag).or_else(|| texts.get("en")));
+    named.cloned().unwrap_or_else(|| name.replace(['_', '-'], " "))
+}
+
+/// The last day of a card that ends.
+pub fn last_day(ends: &Moment) -> Date {
+    Moment { ms: ends.ms.saturating_sub(1), zone: ends.zone.clone() }.date()
+}
+
+fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String> {
+    let language = Language::from_tag(tag).unwrap_or_default();
+    let units = |amount: i64| number(language, amount, face.scale);
+    let paid = |minor: i64| money(language, minor, face.currency_digits, &face.currency);
+    let way = face.next_reward.as_ref();
+    Some(match blank {
+        Blank::Balance => units(face.balance),
+        Blank::Pending if face.pending == 0 => return None,
+        Blank::Pending => units(face.pending),
+        Blank::Done => units(way?.done),
+        Blank::Goal => units(way?.of),
+        Blank::ToNextReward => units(way?.left()),
+        Blank::NextReward => reward_name(&way?.reward, tag, design),
+        Blank::RewardsAvailable => face.rewards_available.to_string(),
+        Blank::Tier => face.tier.as_ref()?.name.clone(),
+        Blank::NextTier => face.tier.as_ref()?.next.as_ref()?.0.clone(),
+        Blank::ToNextTier => {
+            let tier = face.tier.as_ref()?;
+            let missing = tier.next.as_ref()?.1;
+            if tier.by_spend { paid(missing) } else { units(missing) }
+        }
+        Blank::CashbackPercent => percent(language, face.cashback_bp?),
+        Blank::Worth => paid(face.worth?.minor),
+        Blank::NextExpiry => day(language, face.next_expiry.as_ref()?.last_day),
+        Blank::NextExpiryAmount => {
+            let amount = face.next_expiry.as_ref()?.amount;
+            // Of stamp cards rewards lapse, which are counted whole.
+            if face.kind == Kind::Stamps { amount.to_string() } else { units(amount) }
+        }
+        Blank::Member => face.member.clone()?,
+        Blank::Since => day(language, face.since),
+        Blank::Ends => day(language, last_day(face.ends.as_ref()?)),
+        Blank::Serial => face.serial.grouped(),
+        Blank::Message => face.message.clone().unwrap_or_else(|| NO_MESSAGE.to_owned()),
+        Blank::Page => face.page.clone(),
+        Blank::Referral => face.referral.clone(),
+        Blank::Shop => face.shop.clone(),
+        Blank::Title => face.title.clone(),
+    })
+}

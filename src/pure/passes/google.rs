@@ -1,0 +1,183 @@
+//! Google Wallet: the loyalty class of a programme and the loyalty object of a card (wallets/google.md section 1; Google's
+//! discovery document `walletobjects.v1`).
+//!
+//! The same face, design and issuer give the same JSON, byte by byte. Numbers of 64 bits are strings and enums upper case,
+//! as the document wants them; a property without a value is left out, never null. What Google sets itself (`hasUsers`,
+//! `version`) and what it must be told anew in each change (`notifyPreference`) does not stand here.
+//!
+//! **Invariant:** a payload names no property that the discovery document does not have, and none that it calls deprecated
+//! (`tests/google.rs` walks every payload of every programme).
+
+mod object;
+mod words;
+
+use serde_json::{Map, Value, json};
+
+use super::{Design, Face, Kind};
+use crate::pure::text::WalletWord;
+
+pub use object::{object, object_lean};
+use words::{localized, put, put_word, short};
+
+/// Merchant locations and messages of one payload.
+const LIST_MAX: usize = 10;
+
+/// Characters of a programme's or shop's name that the front of a card shows.
+const NAME_SHOWN: usize = 20;
+
+/// Who issues: what stands alike in all payloads of a shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The issuer's number.
+    pub issuer_id: u64,
+    /// Whether terminals of this issuer read the card by Smart Tap.
+    pub smart_tap: bool,
+    /// Address of the round logo, https; Google refuses a class without one.
+    pub logo_url: Option<String>,
+    /// Address of the wide picture, https, with the places `{design}` and `{count}`.
+    pub image_url: Option<String>,
+}
+
+impl Issuer {
+    /// The wide picture of a card: where the address has `{count}`, one for each stamp (0 to the whole way), on other
+    /// cards one for each tenth of the way to the next reward or level (0 to 10). None without an address.
+    fn picture(&self, design: &Design, face: &Face) -> Option<String> {
+        let address = self.image_url.as_ref()?;
+        Some(address.replace("{design}", &design.name).replace("{count}", &count(face).to_string()))
+    }
+
+    fn picture_counts(&self) -> bool {
+        self.image_url.as_ref().is_some_and(|address| address.contains("{count}"))
+    }
+}
+
+/// How far the card is, for its picture.
+fn count(face: &Face) -> i64 {
+    match (face.kind, &face.next_reward, &face.tier) {
+        (Kind::Stamps, Some(way), _) => way.done,
+        (_, Some(way), _) => way.done.saturating_mul(10) / way.of.max(1),
+        (_, None, Some(tier)) => i64::from(tier.permille) / 100,
+        _ => 0,
+    }
+}
+
+/// The id of a card's class: one for each programme, and for each level of it, because the level stands on the class.
+pub fn class_id(issuer: &Issuer, face: &Face) -> String {
+    let programme = face.programme.as_str();
+    match &face.tier {
+        None => format!("{}.{programme}", issuer.issuer_id),
+        Some(tier) => format!("{}.{programme}.level-{}", issuer.issuer_id, suffix(&tier.name)),
+    }
+}
+
+/// The id of a card's object. The serial never changes and never comes twice, so that an insert may be repeated.
+pub fn object_id(issuer: &Issuer, face: &Face) -> String {
+    format!("{}.{}", issuer.issuer_id, face.serial)
+}
+
+/// A level's name in the characters that an id may have; two names never become one.
+fn suffix(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// The class of the programme (and level) of a card.
+pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
+    let mut class = Map::new();
+    put(&mut class, "id", class_id(issuer, face));
+    put(&mut class, "issuerName", short(&face.shop, NAME_SHOWN));
+    put(&mut class, "programName", short(&face.title, NAME_SHOWN));
+    // What a caller may say of it; Google answers with its own word (wallets/google.md section 1).
+    put(&mut class, "reviewStatus", "UNDER_REVIEW");
+    put(&mut class, "hexBackgroundColor", design.background.hex());
+    if let Some(logo) = &issuer.logo_url {
+        put(&mut class, "programLogo", image(logo, design));
+    }
+    if !issuer.picture_counts()
+        && let Some(picture) = issuer.picture(design, face)
+    {
+        put(&mut class, "heroImage", image(&picture, design));
+    }
+    if let Some(tier) = &face.tier {
+        put(&mut class, "rewardsTier", tier.name.clone());
+        put_word(&mut class, "rewardsTierLabel", WalletWord::Level);
+    }
+    put_word(&mut class, "accountIdLabel", WalletWord::CardId);
+    put_word(&mut class, "accountNameLabel", WalletWord::MemberName);
+    if issuer.smart_tap {
+        put(&mut class, "enableSmartTap", true);
+        put(&mut class, "redemptionIssuers", json!([issuer.issuer_id.to_string()]));
+    }
+    let holders = if design.sharing_prohibited { "ONE_USER_ALL_DEVICES" } else { "MULTIPLE_HOLDERS" };
+    put(&mut class, "multipleDevicesAndHoldersAllowedStatus", holders);
+    put(&mut class, "viewUnlockRequirement", "UNLOCK_NOT_REQUIRED");
+    let places: Vec<Value> = design
+        .places
+        .iter()
+        .take(LIST_MAX)
+        .map(|place| json!({ "latitude": place.latitude, "longitude": place.longitude }))
+        .collect();
+    if !places.is_empty() {
+        put(&mut class, "merchantLocations", places);
+    }
+    let names = whole_names(face);
+    if !names.is_empty() {
+        put(&mut class, "textModulesData", names);
+    }
+    Value::Object(class)
+}
+
+/// The least of a class with which a phone can save a card: what a fat link carries. The rest follows by REST.
+pub fn class_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
+    const LEAN: [&str; 9] = [
+        "id",
+        "issuerName",
+        "programName",
+        "reviewStatus",
+        "programLogo",
+        "hexBackgroundColor",
+        "rewardsTier",
+        "enableSmartTap",
+        "redemptionIssuers",
+    ];
+    let mut class = words::only(class(issuer, design, face), &LEAN);
+    if let Some(logo) = class.get_mut("programLogo").and_then(Value::as_object_mut) {
+        logo.remove("contentDescription");
+    }
+    class
+}
+
+/// The names that the front cuts short, whole.
+fn whole_names(face: &Face) -> Vec<Value> {
+    let cut = |name: &str| name.chars().count() > NAME_SHOWN;
+    let names =
+        [("shop", WalletWord::Shop, face.shop.as_str()), ("programme", WalletWord::Programme, face.title.as_str())];
+    names
+        .into_iter()
+        .filter(|(_, _, name)| cut(name))
+        .map(|(id, word, name)| {
+            let mut module = Map::new();
+            put(&mut module, "id", id);
+            put_word(&mut module, "header", word);
+            put(&mut module, "body", name);
+            Value::Object(module)
+        })
+        .collect()
+}
+
+/// A picture that Google fetches, described for who cannot see it.
+fn image(address: &str, design: &Design) -> Value {
+    let mut image = Map::new();
+    put(&mut image, "sourceUri", json!({ "uri": address }));
+    if let Some(description) = localized(&design.description) {
+        put(&mut image, "contentDescription", description);
+    }
+    Value::Object(image)
+}

@@ -1,0 +1,111 @@
+//! Cards to look at: the states that a design meets.
+
+use jiff::civil::{Date, date};
+
+use crate::pure::domain::{ProgrammeName, Serial};
+use crate::pure::passes::design::{Design, StripKind};
+use crate::pure::passes::face::{Codes, Face, Kind, Money, NextExpiry, Progress, State, Tier};
+
+/// A card and what its state is called.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// For file names.
+    pub name: &'static str,
+    /// The card.
+    pub face: Face,
+}
+
+/// Cards of a design: a new one, one on its way, one with something to use. `goal` is the number of circles of a stamp card,
+/// or the price of the next reward.
+pub fn samples(design: &Design, shop: &str, goal: i64) -> Vec<Sample> {
+    let goal = goal.max(1);
+    let reward = design.rewards.keys().next().cloned().unwrap_or_else(|| "reward".to_owned());
+    let states: [(&'static str, i64, i64); 3] = match design.strip {
+        StripKind::Stamps => [("new", goal.min(2), 0), ("half", goal * 7 / 10, 0), ("ready", goal * 4 / 10, 1)],
+        StripKind::Points => [("new", goal / 8, 0), ("half", goal * 6 / 10, 0), ("ready", goal * 3 / 10, 2)],
+        StripKind::Cashback => [("new", 0, 0), ("half", 1, 0), ("ready", 2, 0)],
+    };
+    let face = |(at, (name, done, rewards)): (usize, (&'static str, i64, i64))| {
+        let mut face = plain(design.strip, shop);
+        face.rewards_available = rewards;
+        face.member = (at > 0).then(|| "Friederike Sommerfeld".to_owned());
+        match design.strip {
+            StripKind::Stamps => {
+                face.balance = done;
+                face.next_reward = Some(Progress { reward: reward.clone(), of: goal, done });
+            }
+            StripKind::Points => {
+                face.balance = done + goal * rewards;
+                face.next_reward = Some(Progress { reward: reward.clone(), of: goal, done });
+                face.tier = Some(tier(&["Bronze", "Silver", "Gold"], at, &[488, 870, 0], false));
+            }
+            StripKind::Cashback => {
+                face.balance = [0, 1_246, 23_870][at];
+                face.worth = Some(Money { minor: face.balance });
+                face.tier = Some(tier(&["L1", "L2", "L3"], at, &[43_250, 98_400, 0], true));
+                face.cashback_bp = Some([100, 300, 500][at]);
+            }
+        }
+        if rewards > 0 {
+            face.next_expiry = Some(NextExpiry { last_day: SOON, amount: rewards });
+            face.message = Some("New on the counter: cinnamon buns, every morning until eleven.".to_owned());
+        }
+        Sample { name, face }
+    };
+    states.into_iter().enumerate().map(face).collect()
+}
+
+const SINCE: Date = date(2026, 3, 14);
+const SOON: Date = date(2026, 12, 22);
+
+fn tier(all: &[&str], place: usize, left: &[i64; 3], by_spend: bool) -> Tier {
+    Tier {
+        name: all[place].to_owned(),
+        place,
+        all: all.iter().map(|name| (*name).to_owned()).collect(),
+        next: all.get(place + 1).map(|name| ((*name).to_owned(), left[place])),
+        by_spend,
+        permille: [130, 640, 1000][place],
+    }
+}
+
+fn plain(strip: StripKind, shop: &str) -> Face {
+    let (kind, programme, title, unit, scale) = match strip {
+        StripKind::Stamps => (Kind::Stamps, "sample", "Stamp card", "stamp", 0),
+        StripKind::Points => (Kind::Points, "sample", "Points card", "point", 0),
+        StripKind::Cashback => (Kind::Cashback, "sample", "Cashback card", "point", 2),
+    };
+    Face {
+        serial: Serial::from_random(0x0123_4567_89AB_CDEF),
+        revision: 1,
+        // A name that is right by the letters it has.
+        // A name by the letters it has.
+        programme: ProgrammeName::new(programme).expect("a name"),
+        title: title.to_owned(),
+        shop: shop.to_owned(),
+        kind,
+        unit: unit.to_owned(),
+        scale,
+        balance: 0,
+        pending: 0,
+        next_reward: None,
+        rewards_available: 0,
+        tier: None,
+        cashback_bp: None,
+        worth: None,
+        next_expiry: None,
+        member: None,
+        since: SINCE,
+        ends: None,
+        state: State::Live,
+        // As long as a real one, so that the code is as dense.
+        codes: Codes { barcode: Some("LC1.A1.2C7H9XKMQ4TZ0P3RV8WY.9QZJ4M6T1XKD8RBN".to_owned()), ..Codes::default() },
+        page: "https://cards.example/c/4TZ9XK".to_owned(),
+        referral: "https://cards.example/r/7KQM2D".to_owned(),
+        message: None,
+        balance_speaks: true,
+        tier_speaks: true,
+        currency: "EUR".to_owned(),
+        currency_digits: 2,
+    }
+}

@@ -1,0 +1,181 @@
+//! The strip and the other pictures of a pass: what is drawn follows from a [`Picture`], a few small numbers taken from the
+//! card, and the design's artwork. Equal pictures of one design are equal bytes, so strips are drawn once per state.
+//!
+//! The design's `strip.svg` draws the ground; its symbols are the artwork, and this module lays them out:
+//!
+//! | strip | symbols | drawn by code, in the palette's colours |
+//! |---|---|---|
+//! | stamps | `stamp`, `empty`, `reward` (the last place while it is empty), `ready` (a reward that can be used), `stub` (what lies under `ready`; may be absent) | - |
+//! | points | `gift` and `ready` (inside the gauge), `level`, `level-next` (marks of levels) | gauge and bar: `track`, `progress` |
+//! | cashback | `coin` (over the level that is reached) | the stairs of the levels: `track`, `progress` |
+//!
+//! Nothing is drawn where Wallet writes the primary field: points and cashback keep to the right of it.
+
+mod art;
+mod canvas;
+mod scene;
+#[cfg(test)]
+mod tests;
+
+use openssl::sha::sha1;
+
+pub use art::{ArtError, Drawing, check, colours_of, of_png};
+pub(super) use canvas::{Canvas, escaped, text_width};
+
+use super::design::{Design, StripKind};
+use super::face::Face;
+use super::image::Image;
+
+/// Width of a strip at 1x, in pixels (wallets/apple.md section 1).
+pub const STRIP_WIDTH: u32 = 375;
+
+/// Height of a strip at 1x, in pixels.
+pub const STRIP_HEIGHT: u32 = 144;
+
+/// Side of the icon at 1x, in pixels.
+pub const ICON_SIDE: u32 = 29;
+
+/// The largest logo at 1x, in pixels.
+pub const LOGO_MAX: (u32, u32) = (160, 50);
+
+/// Circles that a strip draws one by one; a longer way is drawn in proportion.
+pub const CIRCLES_MAX: i64 = 60;
+
+/// Why a picture cannot be drawn. A checked [`Design`] gives none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StripError {
+    /// The artwork is not what the renderer reads.
+    #[error("{picture}: {what}")]
+    Art {
+        /// `strip`, `icon` or `logo`.
+        picture: String,
+        /// What the parser says.
+        what: String,
+    },
+    /// The picture could not be written as PNG.
+    #[error("{picture}: no PNG: {what}")]
+    Png {
+        /// `strip`, `icon` or `logo`.
+        picture: String,
+        /// What the encoder says.
+        what: String,
+    },
+}
+
+/// Everything of a card that its strip shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Picture {
+    /// Circles, how many of them are stamped (none where nothing is left to reach), and rewards to show, at most three.
+    Stamps { circles: Option<(u8, u8)>, ready: u8 },
+    /// The way to the next reward in 24ths, whether one can be used, and the level.
+    Points { way: u8, is_ready: bool, level: Option<Level> },
+    /// The level.
+    Cashback { level: Option<Level> },
+}
+
+/// A level among all, with the way to the next one in tenths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Level {
+    place: u8,
+    of: u8,
+    tenths: u8,
+}
+
+/// Levels that a strip tells apart.
+const LEVELS_MAX: usize = 8;
+
+impl Picture {
+    fn of(design: &Design, face: &Face) -> Self {
+        let level = face.tier.as_ref().map(|tier| {
+            let of = tier.all.len().clamp(1, LEVELS_MAX);
+            Level {
+                // At most eight, so both fit.
+                place: tier.place.min(of - 1) as u8,
+                of: of as u8,
+                tenths: (tier.permille.min(1000) / 100) as u8,
+            }
+        });
+        match design.strip {
+            StripKind::Stamps => {
+                let circles = face.next_reward.as_ref().map(|way| {
+                    let of = way.of.clamp(1, CIRCLES_MAX);
+                    (of as u8, in_parts(way.done, way.of, of))
+                });
+                Self::Stamps { circles, ready: face.rewards_available.clamp(0, 3) as u8 }
+            }
+            StripKind::Points => {
+                let way =
+                    face.next_reward.as_ref().map_or(WAY_PARTS as u8, |way| in_parts(way.done, way.of, WAY_PARTS));
+                Self::Points { way, is_ready: face.rewards_available > 0, level }
+            }
+            StripKind::Cashback => Self::Cashback { level },
+        }
+    }
+
+    /// A short name, another one for each picture.
+    fn key(self) -> String {
+        let level_key = |level: Option<Level>| {
+            level.map_or_else(String::new, |level| format!("-level{}of{}at{}", level.place, level.of, level.tenths))
+        };
+        match self {
+            Self::Stamps { circles: Some((of, done)), ready } => format!("stamps-{done}of{of}-ready{ready}"),
+            Self::Stamps { circles: None, ready } => format!("stamps-ready{ready}"),
+            Self::Points { way, is_ready, level } => {
+                format!("points-{way}-ready{}{}", u8::from(is_ready), level_key(level))
+            }
+            Self::Cashback { level } => format!("cashback{}", level_key(level)),
+        }
+    }
+}
+
+/// Parts of a gauge.
+const WAY_PARTS: i64 = 24;
+
+/// `done` of `of` in `parts`: rounded down, but a start shows, and full is full only at the end.
+fn in_parts(done: i64, of: i64, parts: i64) -> u8 {
+    let of = of.max(1);
+    let done = done.clamp(0, of);
+    let floor = i64::try_from(i128::from(done) * i128::from(parts) / i128::from(of)).unwrap_or(parts);
+    let shown = if done > 0 { floor.max(1) } else { 0 };
+    // A single part stays empty until the end.
+    let shown = if done < of { shown.min(parts - 1) } else { shown };
+    u8::try_from(shown).unwrap_or(u8::MAX)
+}
+
+/// The strip of a card at 1x, 2x and 3x.
+pub fn render(design: &Design, face: &Face) -> Result<Vec<Image>, StripError> {
+    let body = scene::draw(Picture::of(design, face), &design.strip_svg);
+    let svg = art::with_body(&design.strip_svg, &body);
+    Canvas::parse("strip", &svg, &style(design))?.images(STRIP_WIDTH, STRIP_HEIGHT)
+}
+
+/// The key of what a strip shows: equal keys are equal bytes, also after the design has changed.
+pub fn state(design: &Design, face: &Face) -> String {
+    let art = sha1(format!("{}\n{}", style(design), design.strip_svg).as_bytes());
+    let [a, b, c, d, e, f, ..] = art;
+    format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}", Picture::of(design, face).key())
+}
+
+/// Icon and logo at 1x, 2x and 3x; the same for every card of a design.
+pub fn fixed(design: &Design) -> Result<Vec<Image>, StripError> {
+    let style = style(design);
+    let mut images = Vec::new();
+    if let Some(icon) = design.images.get("icon") {
+        images.append(&mut Canvas::parse("icon", icon, &style)?.images(ICON_SIDE, ICON_SIDE)?);
+    }
+    if let Some(logo) = design.images.get("logo") {
+        let logo = Canvas::parse("logo", logo, &style)?;
+        let (width, height) = logo.size_within(LOGO_MAX);
+        images.append(&mut logo.images(width, height)?);
+    }
+    Ok(images)
+}
+
+/// The palette as the classes of the artwork.
+pub(super) fn style(design: &Design) -> String {
+    let rules = design.palette.iter().map(|(name, colour)| {
+        let hex = colour.hex();
+        format!(".fill-{name}{{fill:{hex}}}.line-{name}{{stroke:{hex}}}.stop-{name}{{stop-color:{hex}}}")
+    });
+    rules.collect()
+}

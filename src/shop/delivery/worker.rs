@@ -1,0 +1,307 @@
+//! The worker: one thread of low priority that drains the outbox, and looks at every card's pass after a start or a reload.
+//!
+//! It reads rows in turn, makes what they ask for, and takes the done ones away a few times a second at most, so that its
+//! commits stay out of the way of taps. A row that fails waits longer each time; while nothing at all may be signed the
+//! rows stay as they are.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::setpriority_process;
+use serde_json::json;
+
+use super::{Hold, PassFault, Passes};
+use crate::pure::domain::{Now, Serial};
+use crate::shop::ledger::{LedgerError, OUTBOX_WAIT_MS_MAX, OutboxRow};
+
+/// The topic of its rows.
+pub const TOPIC: &str = "pass";
+
+/// The lowest priority that there is: what taps need comes first.
+const NICE: i32 = 19;
+
+/// Rows read at once.
+const ROWS_AT_ONCE: usize = 64;
+
+/// Rows that may be done and not yet taken away. After a crash they are looked at again, and nothing is signed twice.
+const DONE_MAX: usize = 512;
+
+/// For how long done rows may stay, nanoseconds: a commit now and then instead of one for each pass.
+const DONE_NS_MAX: i64 = 2_000_000_000;
+
+/// The first wait after a failure, milliseconds; it doubles.
+const RETRY_MS: i64 = 5_000;
+
+/// How often it is asked again whether something may be signed.
+const HOLD: Duration = Duration::from_secs(5);
+
+/// How long it sleeps when nothing waits.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Why it wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// Something was posted.
+    Posted,
+    /// Designs or certificates are other ones.
+    Renewed,
+    /// It is to end.
+    Stop,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Rung {
+    posted: bool,
+    renewed: bool,
+    stop: bool,
+}
+
+/// What wakes the worker; ringing it often is ringing it once.
+#[derive(Default)]
+pub struct Bell {
+    rung: Mutex<Rung>,
+    heard: Condvar,
+}
+
+impl Bell {
+    pub fn ring(&self, why: Ring) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Ring::Posted => rung.posted = true,
+            Ring::Renewed => rung.renewed = true,
+            Ring::Stop => rung.stop = true,
+        }
+        self.heard.notify_all();
+    }
+
+    fn look(&self) -> Rung {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a ring, at most so long; answers what was rung. A stop stays rung.
+    fn wait(&self, at_most: Duration) -> Rung {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = |rung: &mut Rung| !(rung.posted || rung.renewed || rung.stop);
+        let (mut rung, _) =
+            self.heard.wait_timeout_while(rung, at_most, silent).unwrap_or_else(PoisonError::into_inner);
+        let heard = *rung;
+        *rung = Rung { stop: heard.stop, ..Rung::default() };
+        heard
+    }
+}
+
+/// The running worker.
+pub struct Worker {
+    passes: Passes,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    pub(super) fn start(passes: Passes) -> std::io::Result<Self> {
+        let working = passes.clone();
+        let thread = std::thread::Builder::new().name("passes".to_owned()).spawn(move || {
+            // Of this thread alone: on Linux each thread has its own.
+            if let Err(error) = setpriority_process(None, NICE) {
+                tracing::warn!(%error, "delivery.priority: passes are made with the priority of taps");
+            }
+            Work { passes: working, sweep: Some(None), done: Vec::new(), done_since_ns: 0 }.run();
+        })?;
+        Ok(Self { passes, thread })
+    }
+
+    /// Ends it after the pass that it is making, and waits for it. What waits is made after the next start.
+    pub fn stop(self) {
+        self.passes.inner.bell.ring(Ring::Stop);
+        if self.thread.join().is_err() {
+            tracing::error!("delivery.panic: the worker that makes passes had panicked");
+        }
+    }
+}
+
+/// What the thread has in hand.
+struct Work {
+    passes: Passes,
+    /// The card after which every card is looked at; `None` when that is over.
+    sweep: Option<Option<Serial>>,
+    done: Vec<OutboxRow>,
+    done_since_ns: i64,
+}
+
+/// What comes next.
+enum Next {
+    Wait(Duration),
+    AtOnce,
+}
+
+impl Work {
+    fn run(mut self) {
+        let mut wait = Duration::ZERO;
+        loop {
+            let rung = self.passes.inner.bell.wait(wait);
+            if rung.stop {
+                break;
+            }
+            if rung.renewed {
+                self.renewed();
+            }
+            wait = match self.round() {
+                Ok(Next::AtOnce) => Duration::ZERO,
+                Ok(Next::Wait(wait)) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "delivery.ledger: the outbox cannot be read; it is tried again");
+                    HOLD
+                }
+            };
+        }
+        self.clear();
+    }
+
+    /// Other material: every card is looked at, and what failed before may go well now.
+    fn renewed(&mut self) {
+        self.sweep = Some(None);
+        self.passes.inner.board.with(|status| status.faults.clear());
+        let now = self.passes.inner.clock.now();
+        self.write(move |txn| txn.outbox_wake(TOPIC, &now));
+    }
+
+    fn round(&mut self) -> Result<Next, LedgerError> {
+        let now = self.passes.inner.clock.now();
+        let waiting = self.passes.inner.till.ledger().read(|reads| reads.outbox_waiting())?;
+        self.passes.inner.board.with(|status| {
+            status.waiting = waiting;
+            status.sweeping = self.sweep.is_some();
+        });
+        if let Some(error) = self.passes.material().hold(&now) {
+            self.hold(&now, PassFault::Sign(error));
+            return Ok(Next::Wait(HOLD));
+        }
+        self.passes.inner.board.with(|status| status.hold = None);
+        self.drain(&now)?;
+        if self.sweep.is_some() && !self.interrupted() {
+            self.sweep_on()?;
+            return Ok(Next::AtOnce);
+        }
+        let next_ms = self.passes.inner.till.ledger().read(|reads| reads.outbox_next_ms(TOPIC))?;
+        let waiting = self.passes.inner.till.ledger().read(|reads| reads.outbox_waiting())?;
+        self.passes.inner.board.with(|status| {
+            status.waiting = waiting;
+            status.sweeping = self.sweep.is_some();
+        });
+        let until = |next_ms: i64| Duration::from_millis(next_ms.saturating_sub(now.wall_ms).clamp(50, 60_000) as u64);
+        Ok(Next::Wait(next_ms.map_or(IDLE, until)))
+    }
+
+    /// Nothing may be signed: said once, on the event stream too.
+    fn hold(&mut self, now: &Now, fault: PassFault) {
+        let (code, detail) = (fault.code(), fault.to_string());
+        let mut told = false;
+        self.passes.inner.board.with(|status| {
+            told = status.hold.as_ref().is_some_and(|hold| hold.code == code);
+            status.hold = Some(Hold { code, detail: detail.clone() });
+        });
+        if told {
+            return;
+        }
+        tracing::warn!(code, "delivery.hold: no pass is signed: {detail}");
+        let (now, data) = (now.clone(), json!({ "topic": TOPIC, "code": code, "detail": detail }).to_string());
+        self.write(move |txn| txn.live_append(&now, "delivery.failed", None, &data));
+    }
+
+    /// Makes what the rows ask for, each once.
+    fn drain(&mut self, now: &Now) -> Result<(), LedgerError> {
+        let mut after = None;
+        loop {
+            let now_ms = now.wall_ms;
+            let ledger = self.passes.inner.till.ledger().clone();
+            let rows = ledger.read(|reads| reads.outbox_due(TOPIC, after, now_ms, ROWS_AT_ONCE))?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.card);
+            for row in rows {
+                if self.passes.inner.bell.look().stop {
+                    return Ok(());
+                }
+                self.make(row);
+            }
+        }
+        self.clear();
+        Ok(())
+    }
+
+    fn make(&mut self, row: OutboxRow) {
+        let now = self.passes.inner.clock.now();
+        match self.passes.refresh(row.card, &now) {
+            Ok(_) => self.finished(row, &now),
+            Err(fault) if fault.is_nothing() => self.finished(row, &now),
+            Err(fault) => self.failed(row, &now, &fault),
+        }
+    }
+
+    fn finished(&mut self, row: OutboxRow, now: &Now) {
+        self.passes.inner.board.fault(row.card, None);
+        if self.done.is_empty() {
+            self.done_since_ns = now.boot_ns;
+        }
+        self.done.push(row);
+        if self.done.len() >= DONE_MAX || now.boot_ns - self.done_since_ns >= DONE_NS_MAX {
+            self.clear();
+        }
+    }
+
+    /// Takes the done rows away. If that fails they are looked at again.
+    fn clear(&mut self) {
+        let done = std::mem::take(&mut self.done);
+        if !done.is_empty() {
+            self.write(move |txn| done.iter().try_for_each(|row| txn.outbox_done(row)));
+        }
+    }
+
+    fn failed(&mut self, row: OutboxRow, now: &Now, fault: &PassFault) {
+        let (code, detail) = (fault.code(), fault.to_string());
+        tracing::warn!(code, attempts = row.attempts + 1, "delivery.failed: a pass could not be made: {detail}");
+        self.passes.inner.board.fault(row.card, Some((code, detail.clone())));
+        let wait_ms = (RETRY_MS << row.attempts.clamp(0, 20)).min(OUTBOX_WAIT_MS_MAX);
+        let data = json!({
+            "topic": TOPIC, "serial": row.card.to_string(), "code": code, "detail": detail, "attempts": row.attempts + 1,
+        });
+        let (now, data) = (now.clone(), data.to_string());
+        self.write(move |txn| {
+            txn.outbox_retry(&row, now.wall_ms.saturating_add(wait_ms))?;
+            // Once for each posting that it follows: the row itself tells of the rest.
+            if row.attempts == 0 { txn.live_append(&now, "delivery.failed", None, &data) } else { Ok(()) }
+        });
+    }
+
+    /// Looks at some cards' passes.
+    fn sweep_on(&mut self) -> Result<(), LedgerError> {
+        let Some(after) = self.sweep else { return Ok(()) };
+        let ledger = self.passes.inner.till.ledger().clone();
+        let serials = ledger.read(|reads| reads.serials_after(after, ROWS_AT_ONCE))?;
+        if serials.is_empty() {
+            tracing::info!("delivery.swept: every card's pass is as it should be");
+            self.sweep = None;
+        }
+        for serial in serials {
+            // What was posted meanwhile goes first.
+            if self.interrupted() {
+                return Ok(());
+            }
+            let now = self.passes.inner.clock.now();
+            let fault = self.passes.refresh(serial, &now).err().filter(|fault| !fault.is_nothing());
+            self.passes.inner.board.fault(serial, fault.map(|fault| (fault.code(), fault.to_string())));
+            self.sweep = Some(Some(serial));
+        }
+        Ok(())
+    }
+
+    fn interrupted(&self) -> bool {
+        let rung = self.passes.inner.bell.look();
+        rung.posted || rung.renewed || rung.stop
+    }
+
+    fn write(&self, work: impl FnOnce(&mut crate::shop::ledger::Txn<'_>) -> Result<(), LedgerError> + Send + 'static) {
+        if let Err(error) = self.passes.inner.till.ledger().write_wait(work) {
+            tracing::error!(?error, "delivery.ledger: the outbox cannot be written; it is tried again");
+        }
+    }
+}
