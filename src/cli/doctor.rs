@@ -9,6 +9,7 @@ mod finding;
 mod home;
 mod machine;
 mod setup;
+mod wallets;
 
 use anyhow::Result;
 use clap::Args;
@@ -32,9 +33,10 @@ struct Patient {
 type Check = fn(&Patient) -> Vec<Finding>;
 
 /// The checks that need a configuration, in the order in which an installer wants them.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     setup::rules,
     setup::keys,
+    wallets::certificates,
     home::clock,
     home::folders,
     home::ledger,

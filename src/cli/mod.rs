@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod card;
+pub mod cert;
 pub mod customer;
 pub mod demo;
 pub mod doctor;
@@ -79,6 +80,9 @@ enum Command {
     /// Replays past activity under a draft of its programme, beside what really happened; changes nothing.
     #[command(after_help = "Example:\n  stampd rehearse draft/cafe10.toml --since 2026-01-01")]
     Rehearse(programme::RehearseArgs),
+    /// Certificates that sign passes: import.
+    #[command(subcommand, after_help = "Example:\n  stampd cert import pass.p12")]
+    Cert(cert::CertCommand),
     /// The ledger: verify, explain, back up, restore.
     #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]
     Ledger(ledger::LedgerCommand),
@@ -110,6 +114,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Programme(command) => programme::run(&context, command),
         Command::Pass(command) => pass::run(&context, command),
         Command::Rehearse(args) => programme::run_rehearse(&context, args),
+        Command::Cert(command) => cert::run(&context, command),
         Command::Ledger(command) => ledger::run(&context, command),
     };
     match done {

@@ -6,6 +6,7 @@
 
 pub mod apple;
 pub mod bundle;
+pub mod check;
 
 mod der;
 pub mod design;

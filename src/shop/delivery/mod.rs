@@ -211,8 +211,7 @@ impl Passes {
                 Some(link.map_err(|error| PassFault::Crypto(error.to_string()))?)
             }
         };
-        let (class, object) =
-            (google::class(&desk.issuer, design, &face), google::object(&desk.issuer, design, &face));
+        let (class, object) = (google::class(&desk.issuer, design, &face), google::object(&desk.issuer, design, &face));
         Ok(GooglePass { class, object, save_url })
     }
 
@@ -257,9 +256,9 @@ impl Passes {
             return Ok(Ready { kept: kept.clone(), draft: None, outcome: Outcome::Kept });
         }
         let draft = self.draw(plan)?;
-        let same = before.as_ref().filter(|kept| {
-            kept.manifest == sha256(draft.manifest()) && kept.certificate == plan.signer.facts().sha256
-        });
+        let same = before
+            .as_ref()
+            .filter(|kept| kept.manifest == sha256(draft.manifest()) && kept.certificate == plan.signer.facts().sha256);
         if let Some(kept) = same {
             let kept = Kept { key: plan.key, ..kept.clone() };
             self.inner.shelf.put(serial, &kept)?;

@@ -65,11 +65,7 @@ impl Strips {
         Ok(images)
     }
 
-    fn of(
-        &self,
-        key: String,
-        draw: impl FnOnce() -> Result<Vec<Image>, StripError>,
-    ) -> Result<Vec<Image>, StripError> {
+    fn of(&self, key: String, draw: impl FnOnce() -> Result<Vec<Image>, StripError>) -> Result<Vec<Image>, StripError> {
         if let Some(images) = self.drawn.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(images);
         }

@@ -260,7 +260,7 @@ fn unpacked(entry: &Listed<'_>, data: &[u8]) -> Result<Vec<u8>, ArchiveError> {
             match status {
                 Ok(Status::StreamEnd) => break,
                 // Out of room: go on with more, as long as something moves.
-                Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len().clamp(4_096, entry.size + 1)),
+                Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len().max(4_096).min(entry.size + 1)),
                 _ => return Err(fail("does not unpack")),
             }
         }

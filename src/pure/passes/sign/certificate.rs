@@ -104,13 +104,13 @@ pub(super) fn seconds(time: &Asn1TimeRef) -> Result<i64, openssl::error::ErrorSt
 }
 
 /// A moment as messages show it: `2026-11-22 03:51 UTC`.
-pub(super) fn shown_time(seconds: i64) -> String {
+pub(in crate::pure::passes) fn shown_time(seconds: i64) -> String {
     Timestamp::from_second(seconds)
         .map_or_else(|_| format!("second {seconds}"), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 /// A name as messages show it: the common name, and the unit where there is one.
-pub(crate) fn shown(name: &X509NameRef) -> String {
+pub(in crate::pure::passes) fn shown(name: &X509NameRef) -> String {
     let common = subject_part(name, Nid::COMMONNAME).unwrap_or_else(|| "?".to_owned());
     match subject_part(name, Nid::ORGANIZATIONALUNITNAME) {
         Some(unit) => format!("{common}, OU={unit}"),
@@ -139,7 +139,7 @@ fn to_be_signed(der: &[u8]) -> Result<Reader<'_>, NotDer> {
 }
 
 /// The value of an extension; none where the certificate does not have it.
-pub(crate) fn extension<'a>(der: &'a [u8], wanted: &str) -> Result<Option<&'a [u8]>, NotDer> {
+fn extension<'a>(der: &'a [u8], wanted: &str) -> Result<Option<&'a [u8]>, NotDer> {
     let mut parts = to_be_signed(der)?;
     let mut list: Option<Element<'a>> = None;
     while !parts.is_empty() {
@@ -159,7 +159,7 @@ pub(crate) fn extension<'a>(der: &'a [u8], wanted: &str) -> Result<Option<&'a [u
 }
 
 /// The extended key usages by OID.
-pub(crate) fn usages(der: &[u8]) -> Result<Vec<String>, NotDer> {
+fn usages(der: &[u8]) -> Result<Vec<String>, NotDer> {
     let Some(value) = extension(der, EXTENDED_KEY_USAGE)? else { return Ok(Vec::new()) };
     let mut list = Reader::only(value, SEQUENCE)?.inside();
     let mut found = Vec::new();
@@ -167,4 +167,19 @@ pub(crate) fn usages(der: &[u8]) -> Result<Vec<String>, NotDer> {
         found.push(der::oid_text(list.expect(OID)?.content));
     }
     Ok(found)
+}
+
+/// The value of an extension; none where the certificate does not have it or cannot be read.
+pub(in crate::pure::passes) fn extension_of<'a>(der: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    extension(der, wanted).ok().flatten()
+}
+
+/// The extended key usages by OID; none where the certificate cannot be read.
+pub(in crate::pure::passes) fn usages_of(der: &[u8]) -> Vec<String> {
+    usages(der).unwrap_or_default()
+}
+
+/// Seconds since 1970; none where the time cannot be read.
+pub(in crate::pure::passes) fn seconds_of(time: &Asn1TimeRef) -> Option<i64> {
+    seconds(time).ok()
 }

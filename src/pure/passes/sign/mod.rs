@@ -18,6 +18,7 @@ use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 pub use certificate::{Facts, chain_of_pem};
+pub(super) use certificate::{extension_of, seconds_of, shown as shown_name, shown_time, usages_of};
 pub use cms::{SignError, Signer};
 
 /// What an operator runs to turn a foreign .p12 into one that is read.

@@ -1,0 +1,94 @@
+//! What signs passes: whether it opens, whose it is, its chain, and how long it lasts.
+
+use super::Patient;
+use super::finding::Finding;
+use crate::base::clock::Clock;
+use crate::base::config::Apple;
+use crate::daemon;
+use crate::pure::domain::Now;
+use crate::pure::passes::apple::PassType;
+use crate::pure::passes::sign::Facts;
+
+/// Days before its end at which a certificate is told, the urgent ones first (wallets/apple.md section 6).
+const WARNED_DAYS: [i64; 4] = [7, 14, 30, 60];
+
+const PART: &str = "certificates";
+
+const RENEW: &str =
+    "renew it in the developer portal under the same pass type id, 'stampd cert import' it, and send the daemon SIGHUP";
+
+/// Each pass type's certificate.
+pub fn certificates(patient: &Patient) -> Vec<Finding> {
+    let config = &patient.config;
+    let now = match Clock::new(config.shop.time_zone.clone(), config.clock.trust) {
+        Ok(clock) => clock.now(),
+        // The clock's own line says what is wrong with it.
+        Err(_) => return Vec::new(),
+    };
+    config.apple.iter().map(|apple| certificate(apple, &now)).collect()
+}
+
+fn certificate(apple: &Apple, now: &Now) -> Finding {
+    match daemon::signing_open_one(apple, now) {
+        Err(error) => {
+            let told = format!("{error:#}");
+            Finding::fail_as_told(PART, &told, "name the right .p12, password and intermediate in [[apple]]")
+        }
+        Ok(PassType { signer: None, issuer, .. }) => Finding::ok(
+            PART,
+            format!("{}: none is configured, so passes of this type are read and not made", issuer.pass_type_id),
+        ),
+        Ok(PassType { signer: Some(signer), .. }) => lasting(signer.facts(), &signer.intermediate(), now.wall_ms),
+    }
+}
+
+/// Type, team and chain, and how many days are left.
+fn lasting(facts: &Facts, intermediate: &str, now_ms: i64) -> Finding {
+    let days = facts.days_left(now_ms);
+    let found = format!("{}, team {}, issued by {intermediate}", facts.pass_type_id, facts.team_id);
+    if now_ms.div_euclid(1_000) < facts.from_s {
+        return Finding::warn(PART, format!("{found}: not valid yet"), "set the clock; until then no pass is signed");
+    }
+    if days < 0 {
+        let found = format!("{found}: ended {} days ago, no pass is signed; taps go on", -days);
+        return Finding::fail(PART, found, RENEW);
+    }
+    match WARNED_DAYS.into_iter().find(|warned| days <= *warned) {
+        Some(warned) => Finding::warn(PART, format!("{found}: {days} days left, {warned} or fewer"), RENEW),
+        None => Finding::ok(PART, format!("{found}: {days} days left")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_in_steps() {
+        let day_s = 86_400;
+        let facts = Facts {
+            pass_type_id: "pass.com.example.cafe".to_owned(),
+            team_id: "A1B2C3D4E5".to_owned(),
+            issuer: "WWDR".to_owned(),
+            from_s: 0,
+            until_s: 100 * day_s,
+            sha256: String::new(),
+        };
+        let at = |days_left: i64| lasting(&facts, "WWDR, OU=G4", (100 - days_left) * day_s * 1_000);
+        for (days_left, level, says) in [
+            (61, Level::Ok, "61 days left"),
+            (60, Level::Warn, "60 days left, 60 or fewer"),
+            (30, Level::Warn, "30 days left, 30 or fewer"),
+            (14, Level::Warn, "14 or fewer"),
+            (7, Level::Warn, "7 days left, 7 or fewer"),
+            (0, Level::Warn, "0 days left"),
+            (-1, Level::Fail, "ended 1 days ago"),
+        ] {
+            let finding = at(days_left);
+            assert_eq!(finding.level, level, "{days_left}");
+            assert!(finding.finding.contains(says), "{finding:?}");
+        }
+        assert_eq!(lasting(&facts, "WWDR", -1_000).level, Level::Warn, "not yet");
+    }
+}

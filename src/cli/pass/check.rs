@@ -1,0 +1,99 @@
+//! `stampd pass check`: judges a `.pkpass` of anybody and says what Wallet would dislike.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::base::clock::{Clock, Trust};
+use crate::base::config::Config;
+use crate::cli::Context;
+use crate::pure::passes::check::{Against, Report, Severity, check};
+
+/// The largest file that is looked at: Apple takes no larger collection of passes.
+const BYTES_MAX: u64 = 150 << 20;
+
+/// A pass to check.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The pass.
+    file: PathBuf,
+    /// A certificate that is trusted, PEM or DER: the root that the chain must end at. By default the intermediates that
+    /// [[apple]] wwdr names.
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+}
+
+/// Runs the command; an error when Wallet would refuse the pass.
+pub fn run(context: &Context, args: &CheckArgs) -> Result<()> {
+    let bytes = read(&args.file, BYTES_MAX)?;
+    // Anybody's pass can be judged where there is no shop.
+    let config = Config::load(&context.config).ok();
+    let apple = config.as_ref().map_or(&[][..], |config| &config.apple);
+    let configured = apple.iter().filter_map(|apple| apple.wwdr.clone());
+    let files: Vec<PathBuf> = if args.ca.is_empty() { configured.collect() } else { args.ca.clone() };
+    let against = Against {
+        anchors: files.iter().map(|file| read(file, 1 << 20)).collect::<Result<_>>()?,
+        expected: apple.iter().map(|apple| (apple.pass_type_id.clone(), apple.team_id.clone())).collect(),
+        now_s: Clock::new(TimeZone::UTC, Trust::Always)?.wall_ms().div_euclid(1_000),
+    };
+    let report = check(&bytes, &against);
+    told(context, &report)?;
+    let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    match count(Severity::Error) {
+        0 => Ok(()),
+        errors => bail!("{}: {errors} errors; Wallet would not take this pass, or show it wrong", args.file.display()),
+    }
+}
+
+fn read(file: &PathBuf, bytes_max: u64) -> Result<Vec<u8>> {
+    let length = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
+    if length > bytes_max {
+        bail!("{} has {} MB, more than any pass", file.display(), length >> 20);
+    }
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn told(context: &Context, report: &Report) -> Result<()> {
+    let seen = &report.seen;
+    let signed_at = seen.signed_at_s.and_then(|at_s| Timestamp::from_second(at_s).ok()).map(|at| at.to_string());
+    if context.json {
+        let findings: Vec<_> = report
+            .findings
+            .iter()
+            .map(|one| {
+                json!({ "severity": one.severity.name(), "part": one.part, "finding": one.what, "remedy": one.remedy })
+            })
+            .collect();
+        let told = json!({
+            "ok": report.is_good(), "pass_type_id": seen.pass_type_id, "team_id": seen.team_id, "serial": seen.serial,
+            "signed_at": signed_at, "files": seen.files, "bytes": seen.bytes, "findings": findings
+        });
+        println!("{}", serde_json::to_string_pretty(&told)?);
+        return Ok(());
+    }
+    println!(
+        "{}, team {}, serial {}, signed {}: {} files, {} KB",
+        or_unknown(&seen.pass_type_id),
+        or_unknown(&seen.team_id),
+        or_unknown(&seen.serial),
+        signed_at.as_deref().unwrap_or("at no known time"),
+        seen.files,
+        seen.bytes.div_ceil(1024)
+    );
+    for finding in &report.findings {
+        let remedy = if finding.remedy.is_empty() { String::new() } else { format!("; {}", finding.remedy) };
+        println!("{:<8} {}: {}{remedy}", finding.severity.name(), finding.part, finding.what);
+    }
+    if report.is_good() {
+        println!("ok       nothing that Wallet would refuse");
+    }
+    Ok(())
+}
+
+fn or_unknown(text: &str) -> &str {
+    if text.is_empty() { "?" } else { text }
+}

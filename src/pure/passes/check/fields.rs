@@ -1,0 +1,240 @@
+//! The fields of pass.json (wallets/apple.md section 3, "Fields").
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::Findings;
+use super::rules::w3c_seconds;
+
+const PART: &str = "pass.json";
+
+const GROUPS: [&str; 5] = ["headerFields", "primaryFields", "secondaryFields", "auxiliaryFields", "backFields"];
+
+const NUMBER_STYLES: [&str; 4] =
+    ["PKNumberStyleDecimal", "PKNumberStylePercent", "PKNumberStyleScientific", "PKNumberStyleSpellOut"];
+
+const DATE_STYLES: [&str; 5] =
+    ["PKDateStyleNone", "PKDateStyleShort", "PKDateStyleMedium", "PKDateStyleLong", "PKDateStyleFull"];
+
+const ALIGNMENTS: [&str; 4] =
+    ["PKTextAlignmentLeft", "PKTextAlignmentCenter", "PKTextAlignmentRight", "PKTextAlignmentNatural"];
+
+const DETECTORS: [&str; 4] = [
+    "PKDataDetectorTypePhoneNumber",
+    "PKDataDetectorTypeLink",
+    "PKDataDetectorTypeAddress",
+    "PKDataDetectorTypeCalendarEvent",
+];
+
+const KNOWN: [&str; 15] = [
+    "attributedValue",
+    "changeMessage",
+    "currencyCode",
+    "dataDetectorTypes",
+    "dateStyle",
+    "ignoresTimeZone",
+    "isRelative",
+    "key",
+    "label",
+    "numberStyle",
+    "row",
+    "semantics",
+    "textAlignment",
+    "timeStyle",
+    "value",
+];
+
+/// Fields that speak on the lock screen beyond this are too many for one update.
+const SPEAKING_MAX: usize = 4;
+
+/// Judges the field groups of a style.
+pub(super) fn judge(card: &Map<String, Value>, is_store_card: bool, findings: &mut Findings) {
+    let mut keys = BTreeSet::new();
+    let mut speaking = 0;
+    let count = |group: &str| card.get(group).and_then(Value::as_array).map_or(0, Vec::len);
+    let shown = [
+        ("headerFields", count("headerFields"), 3),
+        ("primaryFields", count("primaryFields"), 1),
+        ("secondaryFields and auxiliaryFields", count("secondaryFields") + count("auxiliaryFields"), 4),
+    ];
+    for (group, number, most) in shown.into_iter().filter(|_| is_store_card) {
+        if number > most {
+            findings.warning(
+                PART,
+                format!("{number} {group}, a store card shows {most}"),
+                "move the others to the back",
+            );
+        }
+    }
+    for (group, list) in card {
+        if !GROUPS.contains(&group.as_str()) {
+            if !["transitType", "additionalInfoFields"].contains(&group.as_str()) {
+                findings.note(PART, format!("'{group}' is no field group"));
+            }
+            continue;
+        }
+        let Some(list) = list.as_array() else {
+            findings.error(PART, format!("{group} is no list"), "write the fields in brackets");
+            continue;
+        };
+        for field in list {
+            let Some(field) = field.as_object() else {
+                findings.error(
+                    PART,
+                    format!("{group} holds something that is no field"),
+                    "write { \"key\": …, \"value\": … }",
+                );
+                continue;
+            };
+            let key = field.get("key").and_then(Value::as_str).unwrap_or_default();
+            if key.is_empty() {
+                findings.error(PART, format!("a field of {group} has no key"), "give each field a key of its own");
+            } else if !keys.insert(key.to_owned()) {
+                findings.error(
+                    PART,
+                    format!("the key '{key}' stands at two fields"),
+                    "give each field a key of its own",
+                );
+            }
+            speaking += usize::from(field.contains_key("changeMessage"));
+            Looked { key, group, field }.judge(findings);
+        }
+    }
+    if speaking > SPEAKING_MAX {
+        let what = format!("{speaking} fields have a changeMessage");
+        findings.warning(
+            PART,
+            what,
+            "keep it where a field should speak: several changes at once make one generic notice",
+        );
+    }
+}
+
+/// ISO 4217: three capital letters.
+pub(super) fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// One field with its place.
+struct Looked<'a> {
+    key: &'a str,
+    group: &'a str,
+    field: &'a Map<String, Value>,
+}
+
+impl Looked<'_> {
+    fn judge(&self, findings: &mut Findings) {
+        let value = self.field.get("value");
+        match value {
+            None => self.error(findings, "has no value", "give it one, or leave the field out"),
+            Some(Value::String(_) | Value::Number(_)) => {}
+            Some(_) => self.error(findings, "has a value that is neither text nor number", "write a text in quotes"),
+        }
+        self.texts(findings);
+        self.styles(value, findings);
+        self.place(findings);
+        for key in self.field.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
+            findings.note(PART, format!("the field '{}' has '{key}', which is not known", self.key));
+        }
+    }
+
+    fn error(&self, findings: &mut Findings, what: &str, remedy: &str) {
+        findings.error(PART, format!("the field '{}' {what}", self.key), remedy);
+    }
+
+    fn warning(&self, findings: &mut Findings, what: &str, remedy: &str) {
+        findings.warning(PART, format!("the field '{}' {what}", self.key), remedy);
+    }
+
+    fn texts(&self, findings: &mut Findings) {
+        for key in ["label", "changeMessage", "attributedValue"] {
+            if self.field.get(key).is_some_and(|value| !value.is_string()) {
+                self.error(findings, &format!("has a {key} that is no text"), "write it in quotes");
+            }
+        }
+        if let Some(change) = self.field.get("changeMessage").and_then(Value::as_str)
+            && !change.contains("%@")
+        {
+            self.warning(
+                findings,
+                "has a changeMessage without %@",
+                "put %@ where the new value stands: without it a generic text appears",
+            );
+        }
+        for key in ["value", "label", "changeMessage"] {
+            let text = self.field.get(key).and_then(Value::as_str).unwrap_or_default();
+            let unfilled =
+                text.split('{').skip(1).any(|rest| rest.split('}').next().is_some_and(is_place) && rest.contains('}'));
+            if unfilled {
+                self.warning(
+                    findings,
+                    &format!("shows a place that was not filled in its {key}"),
+                    "fill it, or leave the field out",
+                );
+            }
+        }
+    }
+
+    fn styles(&self, value: Option<&Value>, findings: &mut Findings) {
+        let is_number = value.is_some_and(Value::is_number);
+        for (key, known) in [
+            ("numberStyle", &NUMBER_STYLES[..]),
+            ("dateStyle", &DATE_STYLES),
+            ("timeStyle", &DATE_STYLES),
+            ("textAlignment", &ALIGNMENTS),
+        ] {
+            if self.field.get(key).is_some_and(|style| !style.as_str().is_some_and(|style| known.contains(&style))) {
+                self.error(findings, &format!("has an unknown {key}"), &format!("write one of {}", known.join(", ")));
+            }
+        }
+        if let Some(currency) = self.field.get("currencyCode") {
+            if !currency.as_str().is_some_and(is_currency) {
+                self.error(findings, "has a currencyCode that is none", "write it by ISO 4217, as in EUR");
+            }
+            if !is_number {
+                self.error(findings, "has a currencyCode and no number", "write the value as a number");
+            }
+            if self.field.contains_key("numberStyle") {
+                self.warning(findings, "has both currencyCode and numberStyle", "keep one of them");
+            }
+        }
+        if self.field.contains_key("numberStyle") && !is_number {
+            self.error(findings, "has a numberStyle and no number", "write the value as a number");
+        }
+        let dated = self.field.contains_key("dateStyle") || self.field.contains_key("timeStyle");
+        if dated && !value.and_then(Value::as_str).is_some_and(|text| w3c_seconds(text).is_some()) {
+            self.error(findings, "has a dateStyle and no W3C date with zone", "write it as in 2026-12-31T12:00:00Z");
+        }
+        for key in ["ignoresTimeZone", "isRelative"] {
+            if self.field.get(key).is_some_and(|value| !value.is_boolean()) {
+                self.error(findings, &format!("has {key} that is neither true nor false"), "write true or false");
+            }
+        }
+    }
+
+    /// What only some groups take.
+    fn place(&self, findings: &mut Findings) {
+        let back = self.group == "backFields";
+        if self.field.contains_key("textAlignment") && (back || self.group == "primaryFields") {
+            self.warning(findings, "has a textAlignment, which has no effect there", "leave it out");
+        }
+        if self.field.contains_key("attributedValue") && !back {
+            self.warning(findings, "has an attributedValue outside of the back", "leave it out");
+        }
+        match self.field.get("dataDetectorTypes") {
+            None => {}
+            Some(_) if !back => self.warning(findings, "has dataDetectorTypes outside of the back", "leave them out"),
+            Some(Value::Array(list))
+                if list.iter().all(|one| one.as_str().is_some_and(|one| DETECTORS.contains(&one))) => {}
+            Some(_) => {
+                self.error(findings, "has unknown dataDetectorTypes", &format!("choose of {}", DETECTORS.join(", ")))
+            }
+        }
+    }
+}
+
+/// Whether braces hold what looks like a place of ours: `balance`, `to_next_reward`.
+fn is_place(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
