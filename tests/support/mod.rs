@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod counter;
 pub mod desk;
+pub mod discovery;
 pub mod http;
 pub mod pcscd;
 pub mod shop;
