@@ -5,7 +5,9 @@
 //! `make bench ARGS="--quick commit"` runs a short one of those whose name contains `commit`.
 
 mod commit;
+mod delivery;
 mod mill;
+mod passes;
 mod radio;
 mod serving;
 mod shop;
@@ -23,8 +25,14 @@ use slices::Plan;
 /// A group of figures: its name, and what prints it. `Err` says what kept it from being measured.
 type Group = (&'static str, fn(&Options) -> anyhow::Result<Vec<Verdict>>);
 
-const GROUPS: [Group; 4] =
-    [("commit", commit::run), ("radio", radio::run), ("group", commit::run_group), ("http", serving::run)];
+const GROUPS: [Group; 6] = [
+    ("commit", commit::run),
+    ("radio", radio::run),
+    ("group", commit::run_group),
+    ("http", serving::run),
+    ("passes", passes::run),
+    ("delivery", delivery::run),
+];
 
 /// What the command line says.
 pub struct Options {

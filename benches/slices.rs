@@ -77,6 +77,11 @@ impl Slice {
         self.samples_ns.get((last as f64 * share).round() as usize).map_or(f64::NAN, |ns| *ns as f64)
     }
 
+    /// Acts for each second of processor time.
+    pub fn acts_per_cpu_second(&self) -> f64 {
+        self.samples_ns.len() as f64 * 1e9 / self.spent.cpu_ns.max(1) as f64
+    }
+
     /// Acts per second.
     pub fn rate(&self) -> f64 {
         self.samples_ns.len() as f64 * 1e9 / self.elapsed_ns as f64

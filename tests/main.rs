@@ -14,6 +14,8 @@ mod crash;
 mod delivery;
 mod doctor;
 mod google;
+mod passes;
+mod passes_cli;
 mod reader;
 mod support;
 mod systemd;

@@ -12,7 +12,7 @@ use super::Context;
 use super::api::Api;
 use crate::base::config::{Config, design};
 use crate::pure::domain::Serial;
-use crate::pure::passes::{Design, preview as drawing, strip};
+use crate::pure::passes::{Design, preview, strip};
 
 /// What is done with passes.
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,9 @@ pub enum PassCommand {
         after_help = "Examples:\n  stampd pass preview stamps\n  stampd pass preview ./passes/mycafe --dir /tmp/mycafe --goal 8"
     )]
     Preview(PreviewArgs),
+    /// Judges a pass of anybody: archive, manifest, signature, chain, identifiers, fields, and what Wallet would dislike.
+    #[command(after_help = "Example:\n  stampd pass check card.pkpass --ca AppleRootCA.pem")]
+    Check(check::CheckArgs),
     /// Makes the signed pass of a card.
     #[command(after_help = "Example:\n  stampd pass build 2C7H9XKMQ4TZ -o ann.pkpass")]
     Build(BuildArgs),
@@ -31,9 +34,6 @@ pub enum PassCommand {
         /// The card's serial, in any grouping.
         serial: String,
     },
-    /// Judges a pass of anybody: archive, manifest, signature, chain, identifiers, fields, and what Wallet would dislike.
-    #[command(after_help = "Example:\n  stampd pass check card.pkpass --ca AppleRootCA.pem")]
-    Check(check::CheckArgs),
 }
 
 /// Which pass is made.
@@ -63,9 +63,9 @@ pub struct PreviewArgs {
 pub fn run(context: &Context, command: PassCommand) -> Result<()> {
     match command {
         PassCommand::Preview(args) => preview(context, args),
+        PassCommand::Check(args) => check::run(context, &args),
         PassCommand::Build(args) => build(context, args),
         PassCommand::Google { serial } => google(context, &serial),
-        PassCommand::Check(args) => check::run(context, &args),
     }
 }
 
@@ -108,12 +108,12 @@ fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
         .with_context(|| format!("cannot make {}; give a folder that you may write: --dir DIR", args.dir.display()))?;
     let mut files = Vec::new();
     let mut advice = advice(&design);
-    for sample in drawing::samples(&design, &shop, goal) {
+    for sample in preview::samples(&design, &shop, goal) {
         let strips = strip::render(&design, &sample.face)?;
         let bytes: usize = strips.iter().map(|image| image.bytes.len()).sum();
         for language in languages(&design) {
-            let words = drawing::words(&design, &sample.face, &language);
-            let drawn = drawing::draw(&design, &sample.face, &words)?;
+            let words = preview::words(&design, &sample.face, &language);
+            let drawn = preview::draw(&design, &sample.face, &words)?;
             advice.extend(drawn.cut.iter().map(|text| {
                 format!("{}, {language}: no room for \"{text}\"; write it shorter, or move it to the back", sample.name)
             }));

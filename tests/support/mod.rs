@@ -5,6 +5,7 @@ pub mod counter;
 pub mod desk;
 pub mod discovery;
 pub mod http;
+pub mod passes;
 pub mod pcscd;
 pub mod shop;
 

@@ -123,12 +123,13 @@ enum Reason {
 impl Reason {
     fn of(errors: &ErrorStack) -> Self {
         let said = |word: &str| errors.errors().iter().any(|error| error.reason().is_some_and(|said| said == word));
-        if said("mac verify failure") {
+        if said("mac absent") {
+            // OpenSSL adds "mac verify failure" to it.
+            Self::NoCheck
+        } else if said("mac verify failure") {
             Self::WrongPassword
         } else if said("unsupported") || said("unsupported algorithm") || said("unknown pbe algorithm") {
             Self::Unsupported
-        } else if said("mac absent") {
-            Self::NoCheck
         } else if said("unknown digest algorithm") || said("unknown cipher") {
             Self::Unsupported
         } else {

@@ -1,0 +1,155 @@
+//! Certificates and passes on the command line: `stampd cert import`, `stampd pass check`, what doctor says of
+//! certificates, and a start whose certificate is another one than the configuration expects.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use stampd::base::config::Config;
+use stampd::daemon;
+
+use crate::support::passes::{OFFICE, Office, sample};
+
+/// A folder with a demo's keys and configuration, for one test.
+struct Desk {
+    folder: PathBuf,
+    office: Office,
+}
+
+impl Desk {
+    fn make(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("stampd-passes-cli-{name}-{}", std::process::id()));
+        Self { office: Office::make(&folder), folder }
+    }
+
+    fn config(&self) -> &Path {
+        &self.office.config.file
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).expect("the configuration");
+        assert!(text.contains(from), "no {from} in\n{text}");
+        std::fs::write(self.config(), text.replacen(from, to, 1)).expect("written");
+    }
+
+    fn stampd(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
+        command.args(arguments).arg("--config").arg(self.config()).current_dir(&self.folder).stdin(Stdio::null());
+        command.output().expect("stampd runs")
+    }
+
+    /// What a command that must fail says.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.stampd(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// What a command that must succeed prints as JSON.
+    fn told(&self, arguments: &[&str]) -> Value {
+        let output = self.stampd(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[test]
+fn an_imported_certificate_signs_and_lies_guarded() {
+    let desk = Desk::make("import");
+    let (p12, password) = (text(&desk.office.keys.join("pass.p12")), text(&desk.office.keys.join("pass.password")));
+    let (out, key) = (desk.folder.join("guarded.pem"), desk.folder.join("guarded.key"));
+    let (out_text, key_text) = (text(&out), text(&key));
+    let import = ["cert", "import", &p12, "--password-file", &password, "--out", &out_text];
+    let told = desk.told(&import);
+    assert_eq!(told["pass_type_id"], desk.office.kind.issuer.pass_type_id);
+    assert_eq!(told["key"], key_text);
+    assert_eq!(told["advice"], serde_json::json!([]), "it is what the configuration expects");
+    for file in [&out, &key] {
+        let mode = std::fs::metadata(file).expect("written").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+    assert!(std::fs::read_to_string(&out).expect("PEM").starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    assert!(desk.refused(&import).contains("is there already"));
+    // A renewed one takes the place of the old one and keeps the key that opens it.
+    let before = std::fs::read(&key).expect("the key");
+    desk.told(&[&import[..], &["--replace"]].concat());
+    assert_eq!(std::fs::read(&key).expect("the key"), before);
+
+    desk.edit(&format!("certificate = {p12:?}"), &format!("certificate = {out_text:?}"));
+    desk.edit(&format!("password = {password:?}"), &format!("password = {key_text:?}"));
+    let config = Config::load(desk.config()).unwrap_or_else(|error| panic!("{error}"));
+    let kinds = daemon::signing_open(&config.apple, &desk.office.now).expect("it opens");
+    let signer = kinds[0].signer.as_ref().expect("a signer");
+    assert_eq!(signer.facts(), desk.office.signer().facts());
+    std::fs::write(&key, "another key").expect("written");
+    let error = daemon::signing_open(&config.apple, &desk.office.now).expect_err("another key");
+    assert!(format!("{error:#}").contains("the password is wrong"), "{error:#}");
+}
+
+#[test]
+fn an_import_that_fails_says_why_and_leaves_nothing() {
+    let desk = Desk::make("refused");
+    let p12 = text(&desk.office.keys.join("pass.p12"));
+    let out = desk.folder.join("guarded.pem");
+    let wrong = desk.folder.join("wrong.password");
+    std::fs::write(&wrong, "wrong\n").expect("written");
+    std::fs::set_permissions(&wrong, std::fs::Permissions::from_mode(0o600)).expect("private");
+    let said = desk.refused(&["cert", "import", &p12, "--password-file", &text(&wrong), "--out", &text(&out)]);
+    assert!(said.contains("the password is wrong"), "{said}");
+    let said = desk.refused(&["cert", "import", "stampd.toml", "--out", &text(&out)]);
+    assert!(said.contains("no PKCS#12 file"), "{said}");
+    assert!(!out.exists() && !out.with_extension("key").exists());
+}
+
+#[test]
+fn pass_check_prints_findings_and_exits_by_them() {
+    let desk = Desk::make("check");
+    let pass = OFFICE.pass(&sample("cafe10"));
+    let (good, bad) = (desk.folder.join("good.pkpass"), desk.folder.join("bad.pkpass"));
+    std::fs::write(&good, &pass).expect("written");
+    std::fs::write(&bad, &pass[..pass.len() - 40]).expect("written");
+    let ca = text(&OFFICE.keys.join("ca.pem"));
+    let told = desk.told(&["pass", "check", &text(&good), "--ca", &ca]);
+    assert_eq!(told["ok"], true, "{told:#}");
+    assert_eq!(told["serial"], sample("cafe10").face.serial.to_string());
+    // The desk's own intermediate is of another authority of the same name.
+    assert!(desk.refused(&["pass", "check", &text(&good)]).contains("Wallet would not take this pass"));
+    let output = desk.stampd(&["pass", "check", &text(&bad), "--ca", &ca]);
+    assert_eq!(output.status.code(), Some(1));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("error    archive: it is no zip archive"), "{printed}");
+    assert!(desk.refused(&["pass", "check", "nowhere.pkpass"]).contains("cannot read nowhere.pkpass"));
+}
+
+#[test]
+fn a_certificate_of_another_type_or_team_stops_the_start_with_both_values() {
+    let desk = Desk::make("differs");
+    let issuer = desk.office.kind.issuer.clone();
+    for (key, own, other) in [
+        ("team_id", issuer.team_id.as_str(), "ZZZZZZZZZZ"),
+        ("pass_type_id", issuer.pass_type_id.as_str(), "pass.com.example.other"),
+    ] {
+        desk.edit(&format!("{key} = \"{own}\""), &format!("{key} = \"{other}\""));
+        let said = desk.refused(&["run"]);
+        let told = format!("{key} is '{other}' in the configuration and '{own}' in the certificate");
+        assert!(said.contains(&told), "{said}");
+        let output = desk.stampd(&["doctor"]);
+        let doctor = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(doctor.contains("FAIL  certificates: ") && doctor.contains(&told), "{doctor}");
+        desk.edit(&format!("{key} = \"{other}\""), &format!("{key} = \"{own}\""));
+    }
+    let doctor = String::from_utf8_lossy(&desk.stampd(&["doctor"]).stdout).into_owned();
+    let line = doctor.lines().find(|line| line.contains("certificates: ")).expect("a line").to_owned();
+    assert!(line.starts_with("ok    ") && line.contains(&issuer.team_id) && line.contains("days left"), "{line}");
+}
