@@ -5,6 +5,7 @@
 //! `make bench ARGS="--quick commit"` runs a short one of those whose name contains `commit`.
 
 mod commit;
+mod delivery;
 mod mill;
 mod passes;
 mod radio;
@@ -24,12 +25,13 @@ use slices::Plan;
 /// A group of figures: its name, and what prints it. `Err` says what kept it from being measured.
 type Group = (&'static str, fn(&Options) -> anyhow::Result<Vec<Verdict>>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     ("commit", commit::run),
     ("radio", radio::run),
     ("group", commit::run_group),
     ("http", serving::run),
     ("passes", passes::run),
+    ("delivery", delivery::run),
 ];
 
 /// What the command line says.

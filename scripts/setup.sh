@@ -5,7 +5,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev pkg-config libssl-dev libpcsclite-dev)
 demo_packages=(pcscd vsmartcard-vpcd)
-test_packages=(libfaketime chromium chromium-driver systemd sqlite3 openssl curl util-linux socat)
+test_packages=(python3-pip libfaketime chromium chromium-driver systemd sqlite3 openssl curl util-linux socat)
 
 say() { printf '== %s\n' "$*"; }
 stop() { printf 'stopped: %s\n' "$*" >&2; exit 1; }
@@ -91,6 +91,21 @@ start_pcscd() {
     as_root pcscd "${options[@]}" || stop "pcscd did not start (above)"
 }
 
+# Google's discovery document of Wallet objects, against which the tests hold payloads. It is Google's: it is fetched, not kept
+# here. A pinned version, so that a new one is read by people first.
+fetch_discovery() {
+    local folder="${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/discovery"
+    local file=googleapiclient/discovery_cache/documents/walletobjects.v1.json
+    [ -s "$folder/walletobjects.v1.json" ] && return
+    say "Google's discovery document (from the Python package google-api-python-client)"
+    mkdir -p "$folder"
+    python3 -m pip download -q --disable-pip-version-check --no-deps -d "$folder" google-api-python-client==2.202.0 ||
+        stop "pip could not fetch google-api-python-client (above). Is there a network?"
+    python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' \
+        "$folder"/google_api_python_client-2.202.0-*.whl "$file" > "$folder/walletobjects.v1.json.new"
+    mv "$folder/walletobjects.v1.json.new" "$folder/walletobjects.v1.json"
+}
+
 reader_is_new=no
 case "${1:-}" in
 demo)
@@ -102,6 +117,7 @@ demo)
 test)
     check_rust
     install_packages "${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}"
+    fetch_discovery
     ;;
 *)
     stop "usage: scripts/setup.sh demo|test"

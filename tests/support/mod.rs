@@ -5,6 +5,7 @@ pub mod counter;
 pub mod counting;
 pub mod desk;
 pub mod dice;
+pub mod discovery;
 pub mod faults;
 pub mod http;
 pub mod line;

@@ -1,7 +1,8 @@
 //! Cards of every programme as their passes show them, and what signs them: a demo's certificates.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -33,9 +34,16 @@ pub struct Sample {
 impl Sample {
     /// The pictures of the card's state.
     pub fn images(&self) -> Vec<Image> {
-        let mut images = strip::fixed(&self.design).expect("icon and logo");
-        images.extend(strip::render(&self.design, &self.face).expect("a strip"));
-        images
+        // Drawn once for all tests of this process: artwork is work without optimisation.
+        static DRAWN: Mutex<BTreeMap<String, Vec<Image>>> = Mutex::new(BTreeMap::new());
+        let state = format!("{}/{}", self.design.name, strip::state(&self.design, &self.face));
+        let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let draw = || {
+            let mut images = strip::fixed(&self.design).expect("icon and logo");
+            images.extend(strip::render(&self.design, &self.face).expect("a strip"));
+            images
+        };
+        drawn.entry(state).or_insert_with(draw).clone()
     }
 
     /// Its pass but for the signature.

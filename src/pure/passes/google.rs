@@ -98,12 +98,12 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     put(&mut class, "reviewStatus", "UNDER_REVIEW");
     put(&mut class, "hexBackgroundColor", design.background.hex());
     if let Some(logo) = &issuer.logo_url {
-        put(&mut class, "programLogo", image(logo, design));
+        put(&mut class, "programLogo", image(logo, design, face));
     }
     if !issuer.picture_counts()
         && let Some(picture) = issuer.picture(design, face)
     {
-        put(&mut class, "heroImage", image(&picture, design));
+        put(&mut class, "heroImage", image(&picture, design, face));
     }
     if let Some(tier) = &face.tier {
         put(&mut class, "rewardsTier", tier.name.clone());
@@ -173,10 +173,10 @@ fn whole_names(face: &Face) -> Vec<Value> {
 }
 
 /// A picture that Google fetches, described for who cannot see it.
-fn image(address: &str, design: &Design) -> Value {
+fn image(address: &str, design: &Design, face: &Face) -> Value {
     let mut image = Map::new();
     put(&mut image, "sourceUri", json!({ "uri": address }));
-    if let Some(description) = localized(&design.description) {
+    if let Some(description) = localized(&words::filled(&design.description, design, face)) {
         put(&mut image, "contentDescription", description);
     }
     Value::Object(image)

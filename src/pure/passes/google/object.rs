@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::words::{filled, localized, put, put_text, put_word, short, text_of};
 use super::{Issuer, LIST_MAX, NAME_SHOWN, class_id, image, object_id};
 use crate::pure::domain::Moment;
-use crate::pure::passes::{Codes, Design, Face, Field, Kind, Money, Rotating, Slot, State};
+use crate::pure::passes::fill::sole_blank;
+use crate::pure::passes::{Blank, Codes, Design, Face, Field, Kind, Money, Rotating, Slot, State};
 use crate::pure::text::WalletWord;
 
 /// Text modules that Wallet shows.
@@ -29,7 +30,7 @@ pub fn object(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if issuer.picture_counts()
         && let Some(picture) = issuer.picture(design, face)
     {
-        put(&mut object, "heroImage", image(&picture, design));
+        put(&mut object, "heroImage", image(&picture, design, face));
     }
     if let Some(ends) = &face.ends {
         // Offsets on both ends of an interval, or on none.
@@ -185,6 +186,11 @@ fn percent(bp: i64) -> String {
 /// and links are links.
 fn module(field: &Field, design: &Design, face: &Face) -> Option<Value> {
     if matches!(field.slot, Slot::Header | Slot::Primary) {
+        return None;
+    }
+    // Who and which card stand on the front, and the message is a message.
+    let only = field.value.get("en").and_then(|text| sole_blank(text));
+    if matches!(only, Some(Blank::Serial | Blank::Member | Blank::Message)) {
         return None;
     }
     let header = filled(&field.label, design, face);
