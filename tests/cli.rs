@@ -118,3 +118,34 @@ fn help_names_every_command_with_an_example() {
     let output = shop.command(&["--version"]).output().expect("the program starts");
     assert!(out(&output).starts_with("stampd "), "{}", out(&output));
 }
+
+#[test]
+fn a_design_is_previewed_by_name_and_by_folder_and_a_wrong_one_is_told() {
+    let shop = Shop::closed();
+    let dir = std::env::temp_dir().join(format!("stampd-preview-{}", std::process::id()));
+    let to = dir.display().to_string();
+    let told = run_json(&shop, &["pass", "preview", "points", "--dir", &to, "--goal", "80"]);
+    let files: Vec<&str> = told["files"].as_array().expect("files").iter().filter_map(Value::as_str).collect();
+    assert_eq!(files.len(), 12, "{told}");
+    assert_eq!(told["advice"], Value::from(Vec::<Value>::new()));
+    for file in files {
+        let png = std::fs::read(file).expect("written");
+        assert!(png.starts_with(b"\x89PNG"), "{file}");
+    }
+    let mine = dir.join("mine");
+    std::fs::create_dir_all(&mine).expect("made");
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("passes/cashback");
+    for file in ["design.toml", "strip.svg", "icon.svg"] {
+        std::fs::copy(shipped.join(file), mine.join(file)).expect("copied");
+    }
+    let text = std::fs::read_to_string(mine.join("design.toml")).expect("read");
+    std::fs::write(mine.join("design.toml"), text.replace("label = \"#b4bdf2\"", "label = \"#3a4384\""))
+        .expect("written");
+    let mine = mine.display().to_string();
+    let said = run(&shop, &["pass", "preview", &mine, "--dir", &to]);
+    assert!(said.contains("mine-ready-de-back.png") && said.contains("note: colours.label"), "{said}");
+    std::fs::remove_file(dir.join("mine/strip.svg")).expect("removed");
+    fails(&shop, &["pass", "preview", &mine, "--dir", &to], 1, "strip.svg: there is no such file");
+    fails(&shop, &["pass", "preview", "none"], 1, "one of those that ship: stamps, spend, points, cashback");
+    let _gone_already = std::fs::remove_dir_all(&dir);
+}
