@@ -12,6 +12,7 @@ mod cli_books;
 mod console;
 mod crash;
 mod doctor;
+mod faults;
 mod presentation;
 mod reader;
 mod replay;
