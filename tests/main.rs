@@ -14,6 +14,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod doctor;
+mod faults;
 mod fuzz_replay;
 mod google;
 mod lost_books;

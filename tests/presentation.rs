@@ -1,12 +1,18 @@
 //! One presentation (DESIGN.md section 2) at the readers of a running daemon: what belongs together is counted once, in
 //! both modes of a till, at one till or two, by one medium or several, and the sale finds the card that was shown.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use stampd::tools::phone::Handset;
 
 use crate::support::http::Answer;
-use crate::support::shop::By;
+use crate::support::pcscd::Pcscd;
+use crate::support::shop::{By, Shop};
 use crate::support::taps::{Taps, outcome};
+use crate::support::wait_until;
 
 /// Two tills, the first reader at the first and the second reader at the second, in these modes.
 fn two_tills(modes: [&'static str; 2], repeat_s: u32) -> Taps {
@@ -97,9 +103,12 @@ fn a_visit_counts_once_over_a_restart_and_the_next_one_after_its_time() {
     taps.shop.config_change(|text| text.replace("repeat_s = 3600", "repeat_s = 1"));
     taps.shop.start(crate::support::shop::Start::Run);
     taps.restart();
-    // The presence of the tap before, the start and the half second of an empty reader are more than a second.
-    let next = taps.tap(0, boxed(taps.iphone(&card)));
-    assert_eq!(came(&next), is("presented", "apple_vas"));
+    let code = card["barcode"].as_str().expect("a code").to_owned();
+    let mut next = Value::Null;
+    wait_until("the visit's second is over", || {
+        next = taps.shop.scan(&code).send().expect(200);
+        next["outcome"] == "presented"
+    });
     assert_ne!(next["visit"], first["visit"]);
 }
 
@@ -217,4 +226,27 @@ fn a_static_code_earns_and_redeems_with_staff_or_a_better_proof_alone() {
     let named = json!({ "redeem": { "rewards": 1 }, "serial": coffee["serial"] });
     sale(&taps, "coffee", named).problem(409, "grade_too_low");
     taps.shop.verify();
+}
+
+#[test]
+fn the_demos_phone_shows_every_medium_in_its_round() {
+    let pcscd = Pcscd::start();
+    let mut shop = Shop::empty();
+    let (name, socket) = pcscd.env();
+    shop.environment_set(name, socket);
+    let mut demo = shop.command(&["demo", "--customers", "23", "--tap-every-ms", "1200"]);
+    demo.args(["--listen", &shop.address.to_string(), "--port-vpcd", &pcscd.port(0).to_string(), "--dir"])
+        .arg(&shop.dir);
+    let mut demo = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the demo starts");
+    let lines = BufReader::new(demo.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut missing = vec!["apple_vas", "smart_tap", "ntag424", "uid", "ndef"];
+    for line in lines.take(100) {
+        missing.retain(|medium| !line.contains(&format!(" \u{b7} {medium} \u{b7} ")) || !line.contains("awarded"));
+        if missing.is_empty() {
+            break;
+        }
+    }
+    let rights = std::fs::metadata(shop.dir.join("demo.json")).expect("demo.json").permissions().mode() & 0o777;
+    demo.kill().and_then(|()| demo.wait()).expect("ended");
+    assert_eq!((missing, rights), (vec![], 0o600));
 }

@@ -50,13 +50,6 @@ fn a_proof_of_a_phone_or_fob_is_used_once_over_a_restart() {
         assert_eq!(code(&told), "stale_token", "the counter");
     }
     assert_eq!(taps.shop.verify()["entries"], entries, "nothing was booked");
-    // Each is in the audit, with the card that it named and without an entry.
-    for (card, refusals) in [(&apple, 2), (&fob, 4)] {
-        let path = format!("/v1/customers/{}/timeline", card["customer_id"].as_str().expect("an id"));
-        let timeline = taps.shop.get(&path).expect(200).to_string();
-        let told = timeline.matches("\"replayed\"").count() + timeline.matches("\"stale_token\"").count();
-        assert!(told >= refusals, "{timeline}");
-    }
 }
 
 /// What a phone with the rotating barcode of a card would show.

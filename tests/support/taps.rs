@@ -108,8 +108,9 @@ impl Taps {
         };
         let key = google["smart_tap_public_key"].as_str().expect("PEM");
         let value = card["smart_tap_value"].as_str().expect("a text");
-        let pass = GooglePass::new(number("collector_id"), number("key_version"), key, value);
-        AndroidPhone::new(pass.expect("a pass"))
+        let pass = GooglePass::new(number("collector_id"), number("key_version"), key, value).expect("a pass");
+        let barcode = card["barcode"].as_str().map(str::to_owned);
+        AndroidPhone::new(GooglePass { barcode, ..pass })
     }
 
     /// The fob with that UID and the keys of demo.json, its counter at `counter`.

@@ -47,7 +47,7 @@ pub struct Face {
     pub tier: Option<Tier>,
     /// Cashback in hundredths of a percent, without campaigns.
     pub cashback_bp: Option<i64>,
-    /// What one unit is worth; none where points are no money.
+    /// What the balance is worth; none where points are no money.
     pub worth: Option<Money>,
     /// What lapses next.
     pub next_expiry: Option<NextExpiry>,
