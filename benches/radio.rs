@@ -252,7 +252,7 @@ impl Desk {
             read,
             seen_ns: timing.chip_seen_ns,
             timing: Some(TapPhases {
-                first_apdu_ns: timing.chip_seen_ns + i64::from(timing.chip_to_first_apdu_us) * 1_000,
+                first_apdu_ns: Some(timing.chip_seen_ns + i64::from(timing.chip_to_first_apdu_us) * 1_000),
                 token_ns: timing.chip_seen_ns + i64::from(timing.chip_to_token_us) * 1_000,
             }),
         };

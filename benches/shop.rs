@@ -106,7 +106,7 @@ impl TestShop {
             actor: Actor::device(Some(till.clone())),
             read: vec![Ok(token)],
             seen_ns: now.boot_ns,
-            timing: Some(TapPhases { first_apdu_ns: now.boot_ns, token_ns: now.boot_ns }),
+            timing: Some(TapPhases { first_apdu_ns: Some(now.boot_ns), token_ns: now.boot_ns }),
             till,
         }
     }
