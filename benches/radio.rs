@@ -14,7 +14,8 @@ use anyhow::{Context as _, anyhow, ensure};
 use pcsc::{Context, Disposition, Protocols, ReaderState, Scope, ShareMode, State};
 use stampd::base::clock::Clock;
 use stampd::shop::reader::{
-    Decision, Feedback, NoFeedback, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus, TapSink,
+    Decision, Feedback, NoFeedback, ReaderConfig, ReaderStatus, ReaderTap, Readers, ReadersConfig, ServiceStatus,
+    TapSink,
 };
 use stampd::shop::till::{Presentation, Source, TapPhases};
 use stampd::tools::phone::apple::{ApplePass, IPhone};
@@ -149,7 +150,7 @@ impl Radio {
         let desk =
             Arc::new(Desk { till: self.shop.till.clone(), clock: self.shop.clock.clone(), taps: Mutex::new(sender) });
         let config = ReadersConfig::new(self.shop.till_id());
-        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
+        let no_light = Box::new(|_: &str, _: &ReaderConfig| Box::new(NoFeedback) as Box<dyn Feedback>);
         let keys = self.shop.till.keys().clone();
         let readers = Readers::start(config, keys, self.shop.clock.clone(), desk, no_light)?;
         let found = (0..TAPS_IN_TURN).map(|_| self.tap_once(&readers, &taps)).collect();

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use stampd::base::clock::{Clock, Trust};
 use stampd::pure::domain::{Claim, Medium, TapProblem, TillId};
 use stampd::pure::tap::Release;
-use stampd::shop::reader::pcsc::{Access, Limits};
+use stampd::shop::reader::light::{self, Profile, Signal};
+use stampd::shop::reader::pcsc::{Access, Limits, OwnSignals, light_and_sound};
 use stampd::shop::reader::{Decision, ReaderConfig, ReaderState, ReaderTap, Readers, ReadersConfig, ServiceStatus};
 use stampd::tools::phone::vpcd::Sight;
 use stampd::tools::phone::{Ended, Field, Phone, Presence};
@@ -32,11 +33,27 @@ fn clock() -> Clock {
 fn open(config: ReadersConfig) -> Shop {
     let counter = Arc::new(Counter::default());
     let recorder = counter.clone();
-    let feedback = Box::new(move |reader: &str| {
+    let feedback = Box::new(move |reader: &str, _: &ReaderConfig| {
         Box::new(RecordingFeedback { reader: reader.to_owned(), counter: recorder.clone() }) as Box<_>
     });
     let readers = Readers::start(config, Arc::new(keyring()), clock(), counter.clone(), feedback).expect("threads");
     Shop { counter, readers }
+}
+
+/// A section for every reader, with nothing of its own.
+fn section() -> ReaderConfig {
+    ReaderConfig {
+        pattern: regex::Regex::new("").expect("a pattern"),
+        usb: None,
+        till: TillId::new("till-1").expect("a till"),
+        protocols: vec![Medium::AppleVas],
+        release_override: None,
+        access: Access::Shared,
+        escape_start: Vec::new(),
+        feedback: Profile::None,
+        signals: OwnSignals::default(),
+        originality: false,
+    }
 }
 
 /// The problem of each tap, `None` for a token of ours.
@@ -103,6 +120,38 @@ fn one_tap_is_two_commands_one_report_and_then_feedback() {
 }
 
 #[test]
+fn a_reader_that_refuses_escapes_is_told_through_the_chip_before_that_is_let_go() {
+    with_pcscd("reader::a_reader_that_refuses_escapes_is_told_through_the_chip_before_that_is_let_go", |pcscd| {
+        pcscd.restart();
+        let counter = Arc::new(Counter::default());
+        let lit = ReaderConfig { feedback: Profile::Acr122u, ..section() };
+        let config = ReadersConfig { readers: vec![lit], ..config() };
+        let keys = Arc::new(keyring());
+        let lights = light_and_sound(clock());
+        let readers = Readers::start(config, keys, clock(), counter.clone(), lights).expect("threads");
+        let shop = Shop { counter, readers };
+        let awarded = light::chip_commands(Profile::Acr122u, Signal::Awarded);
+        // It is asked for escapes while the first tap may be under way.
+        for count in 1.. {
+            assert!(count < 20, "never shown through the chip");
+            let presence = present(pcscd.port(0), &[]);
+            shop.counter.wait("a commit", |happened| {
+                happened.iter().filter(|one| **one == Happened::Committed).count() >= count
+            });
+            check_mark(&presence);
+            let sent: Vec<Vec<u8>> = presence.exchanges().into_iter().map(|exchange| exchange.0).collect();
+            lift(&shop, presence, &pcscd.reader(0));
+            if sent.len() > 2 {
+                assert_eq!(sent[2..], awarded);
+                break;
+            }
+        }
+        assert!(shop.counter.taps().iter().all(|tap| tap.timing.apdus == 2), "its commands are none of the tap");
+        shop.readers.stop();
+    });
+}
+
+#[test]
 fn two_readers_work_at_once_and_a_long_presence_books_once() {
     with_pcscd("reader::two_readers_work_at_once_and_a_long_presence_books_once", |pcscd| {
         pcscd.restart();
@@ -115,6 +164,7 @@ fn two_readers_work_at_once_and_a_long_presence_books_once() {
             access: Access::Exclusive,
             // The virtual reader refuses them, and works.
             escape_start: vec![vec![0xE0, 0x00, 0x00, 0x18, 0x00]],
+            ..section()
         };
         let shop = open(ReadersConfig { readers: vec![section], ..config() });
         let first = present(pcscd.port(0), &[]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use stampd::base::clock::{Clock, Trust};
 use stampd::pure::domain::{Claim, Grade, Medium, TapProblem, TillId};
-use stampd::shop::reader::{ReaderTap, Readers, ReadersConfig};
+use stampd::shop::reader::{ReaderConfig, ReaderTap, Readers, ReadersConfig};
 use stampd::tools::phone::Presence;
 
 use crate::support::counter::{CREDENTIAL, Counter, RecordingFeedback, android, keyring, phone, present_handset};
@@ -22,7 +22,7 @@ struct Shop {
 fn open() -> Shop {
     let counter = Arc::new(Counter::default());
     let recorder = counter.clone();
-    let feedback = Box::new(move |reader: &str| {
+    let feedback = Box::new(move |reader: &str, _: &ReaderConfig| {
         Box::new(RecordingFeedback { reader: reader.to_owned(), counter: recorder.clone() }) as Box<_>
     });
     let config = ReadersConfig::new(TillId::new("till-1").expect("a till"));

@@ -165,7 +165,7 @@ pub fn tlv_bytes(data: &[u8]) {
 pub fn tag_answer(data: &[u8]) {
     let Some((kind, answers)) = data.split_first() else { return };
     let kind = [Kind::IsoDep, Kind::Type2, Kind::Bare][usize::from(kind % 3)];
-    play(&mut Tag::new(kind, Wanted { sun: true, ndef: true, uid: true }), answers);
+    play(&mut Tag::new(kind, Wanted { sun: true, ndef: true, uid: true, origin: None }), answers);
 }
 
 /// The link of an NTAG 424.

@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use crate::base::clock::{Clock, Trust};
 use crate::base::config::Config;
 use crate::daemon::{self, Daemon};
-use crate::tools::demo::{self, DemoShop};
+use crate::tools::demo::{self, DemoChip, DemoShop};
 
 /// What a demo may be told.
 #[derive(Args, Debug)]
@@ -44,8 +44,10 @@ pub struct DemoArgs {
 /// The programme whose cards the phone shows: its taps award at once.
 const TAPPED: &str = "cafe10";
 
-/// What the phone shows, in turns.
-const WALLETS: [&str; 2] = ["apple", "google"];
+/// What the phone shows, in turns: each medium that a customer can hold up, phones more often than the rest. One round
+/// takes longer than the interval that the programme wants between two stamps on one card.
+const ROUND: [&str; 12] =
+    ["apple", "google", "ntag424", "apple", "google", "uid", "apple", "google", "ntag424", "apple", "google", "ntag"];
 
 /// Runs the command.
 pub fn run(args: DemoArgs) -> Result<()> {
@@ -70,7 +72,8 @@ pub fn run(args: DemoArgs) -> Result<()> {
     let served = super::run::serve(config, |daemon| {
         tell(&args, &shop, daemon, &service);
         if !args.no_phone {
-            phone = Some(TappingPhone::start(&shop, args.port_vpcd, args.tap_every_ms)?);
+            let chips = demo::chips(&daemon.till)?;
+            phone = Some(TappingPhone::start(&shop, chips, args.port_vpcd, args.tap_every_ms)?);
         }
         Ok(())
     });
@@ -205,7 +208,7 @@ struct TappingPhone {
 }
 
 impl TappingPhone {
-    fn start(shop: &DemoShop, port: u16, every_ms: u64) -> Result<Self> {
+    fn start(shop: &DemoShop, chips: Vec<DemoChip>, port: u16, every_ms: u64) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program for the software phone")?;
         let sheet: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&shop.sheet)?)?;
         let cards: Vec<String> = sheet["cards"]
@@ -219,10 +222,12 @@ impl TappingPhone {
         let sheet = shop.sheet.clone();
         let thread = std::thread::Builder::new().name("phone".to_owned()).spawn(move || {
             let mut missed = false;
-            for (card, wallet) in cards.iter().cycle().zip(WALLETS.iter().cycle()) {
+            for (card, wallet) in cards.iter().cycle().zip(ROUND.iter().cycle()) {
+                // A small demo has no such chips: phones go on.
+                let Some(shown) = shown(wallet, card, &chips) else { continue };
                 if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                     missed = false;
-                    tap(&program, &sheet, card, wallet, port);
+                    tap(&program, &sheet, &shown, port);
                 } else if !missed {
                     missed = true;
                     println!(
@@ -244,12 +249,27 @@ impl TappingPhone {
     }
 }
 
+/// The arguments by which the phone shows a card's medium, or a chip; `None` where the demo has no such chip.
+fn shown(wallet: &str, card: &str, chips: &[DemoChip]) -> Option<Vec<String>> {
+    let has_text = match wallet {
+        "uid" => false,
+        "ntag" => true,
+        _ => return Some(["--wallet", wallet, "--card", card].map(str::to_owned).to_vec()),
+    };
+    let chip = chips.iter().find(|chip| chip.text.is_some() == has_text)?;
+    let uid: String = chip.uid.iter().map(|byte| format!("{byte:02X}")).collect();
+    let mut arguments = ["--wallet", wallet, "--uid", &uid].map(str::to_owned).to_vec();
+    arguments.extend(chip.text.iter().flat_map(|text| ["--text".to_owned(), text.clone()]));
+    Some(arguments)
+}
+
 /// One tap by a process of its own; the daemon's line tells what came of it.
-fn tap(program: &Path, sheet: &Path, card: &str, wallet: &str, port: u16) {
+fn tap(program: &Path, sheet: &Path, shown: &[String], port: u16) {
     let done = Command::new(program)
-        .args(["phone", "--wallet", wallet, "--demo"])
+        .args(["phone", "--demo"])
         .arg(sheet)
-        .args(["--card", card, "--reader-port", &port.to_string()])
+        .args(shown)
+        .args(["--reader-port", &port.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

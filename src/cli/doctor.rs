@@ -10,6 +10,7 @@ mod home;
 mod machine;
 mod scanners;
 mod setup;
+mod usb;
 
 use anyhow::Result;
 use clap::Args;

@@ -9,9 +9,10 @@ use super::Context;
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::daemon;
+use crate::daemon::{CopyUse, RestorePlan, Restored};
 use crate::pure::domain::{RuleVersion, Serial};
 use crate::pure::program::{self, HistoryRow};
-use crate::shop::ledger::{ReadOnly, restore};
+use crate::shop::ledger::ReadOnly;
 use crate::shop::till::verify;
 
 /// What is done with the ledger.
@@ -24,10 +25,17 @@ pub enum LedgerCommand {
         /// The new file.
         file: PathBuf,
     },
-    /// Puts a backup in the ledger's place, while no daemon runs. The file that is there is moved aside.
+    /// Puts a backup in the ledger's place, while no daemon runs, and brings back what the segment copy holds after it.
+    /// The file that is there is moved aside.
     Restore {
-        /// The backup.
-        file: PathBuf,
+        /// The backup; without it the newest in [backup] dir that verifies.
+        file: Option<PathBuf>,
+        /// Leaves the segment copy out: the ledger will be what the backup is.
+        #[arg(long, conflicts_with = "up_to_damage")]
+        without_segments: bool,
+        /// Where the segment copy is damaged, takes what lies before the damage.
+        #[arg(long)]
+        up_to_damage: bool,
     },
     /// Every row of one card, with the rule version, inputs, rounding and lots that made it.
     Explain {
@@ -42,14 +50,15 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
     match command {
         LedgerCommand::Verify => verify_all(context, &config),
         LedgerCommand::Explain { serial } => explain(context, &config, serial),
-        LedgerCommand::Restore { file } => {
-            daemon::backup_verify(&file)?;
+        LedgerCommand::Restore { file, without_segments, up_to_damage } => {
+            let copy = match (without_segments, up_to_damage) {
+                (true, _) => CopyUse::Nothing,
+                (false, true) => CopyUse::UpToDamage,
+                (false, false) => CopyUse::Whole,
+            };
             let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
-            let aside = restore(&config.ledger.path, &file, clock.wall_ms())?;
-            println!("{} is the ledger now", file.display());
-            if let Some(aside) = aside {
-                println!("the ledger that was there lies in {}", aside.display());
-            }
+            let plan = RestorePlan { backup: file.as_deref(), copy };
+            restored_print(&daemon::restore(&config, &plan, clock.wall_ms())?);
             Ok(())
         }
         LedgerCommand::Backup { file } => {
@@ -60,6 +69,29 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
             println!("the ledger was copied to {}", file.display());
             Ok(())
         }
+    }
+}
+
+fn restored_print(restored: &Restored) {
+    restored.passed_over.iter().for_each(|why| println!("passed over: {why}"));
+    let replayed = &restored.replayed;
+    replayed.unread.iter().for_each(|place| println!("not read in the segment copy, and not missing: {place}"));
+    match &restored.backup {
+        Some(file) => println!("{} is the ledger now", file.display()),
+        None => println!("the ledger was made anew from the segment copy"),
+    }
+    println!("{} event(s) after it came back from the segment copy", replayed.events);
+    if replayed.torn {
+        println!("the last record of the segment copy was cut off; what it held had not been written down whole");
+    }
+    if let Some(damage) = &replayed.damage {
+        println!("LOST: {} event(s) behind {damage}", replayed.behind);
+    }
+    if let Some(aside) = &restored.aside {
+        println!("the ledger that was there lies in {}", aside.display());
+    }
+    if let Some(aside) = &restored.copy_aside {
+        println!("the segment files that do not belong to it lie in {}", aside.display());
     }
 }
 

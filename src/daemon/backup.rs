@@ -92,6 +92,7 @@ impl Backups {
         }
         let made = self.make(now)?;
         self.prune()?;
+        self.segments_prune()?;
         Ok(Some(made))
     }
 
@@ -125,6 +126,14 @@ impl Backups {
         for (_, file) in &known[..over] {
             fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
+        Ok(())
+    }
+
+    /// What every backup that is kept holds need not lie in the segment copy too.
+    fn segments_prune(&self) -> Result<()> {
+        let Some((_, oldest)) = backups_of(&self.settings.dir).into_iter().next() else { return Ok(()) };
+        let (_, _, until) = ReadOnly::open(&oldest)?.with(|reads| reads.counts())?;
+        self.ledger.segments_prune(until)?;
         Ok(())
     }
 
@@ -177,7 +186,7 @@ fn last_due_ms(now: &Moment, at: Time) -> i64 {
 }
 
 /// The backups of a folder with the time in their names, oldest first.
-fn backups_of(folder: &Path) -> Vec<(i64, PathBuf)> {
+pub(super) fn backups_of(folder: &Path) -> Vec<(i64, PathBuf)> {
     let Ok(listing) = fs::read_dir(folder) else { return Vec::new() };
     let mut known: Vec<(i64, PathBuf)> = listing
         .flatten()

@@ -7,7 +7,8 @@ use crate::pure::tap::Release;
 use crate::pure::tap::scan::Reading;
 use crate::pure::tap::scan::card::CardRule;
 use crate::pure::tap::scan::layout::Layout;
-use crate::shop::reader::pcsc::Access;
+use crate::shop::reader::light::Profile;
+use crate::shop::reader::pcsc::{Access, OwnSignals};
 use crate::shop::reader::{CodeDevice, Interface, ReaderConfig, ReadersConfig, ScannerConfig};
 
 /// Where keyboards are: a wallet reader that types is one, or a serial line.
@@ -20,10 +21,18 @@ pub fn readers_config(config: &Config) -> Result<ReadersConfig> {
         .iter()
         .map(|reader| ReaderConfig {
             pattern: reader.name_match.clone(),
+            usb: reader.usb.clone(),
             till: reader.till.clone(),
             protocols: reader.protocols.clone(),
             access: if reader.exclusive { Access::Exclusive } else { Access::Shared },
+            originality: reader.originality,
             escape_start: reader.escape.start.clone(),
+            feedback: profile(reader.feedback),
+            signals: OwnSignals {
+                read: reader.escape.read.clone(),
+                awarded: reader.escape.awarded.clone(),
+                refused: reader.escape.refused.clone(),
+            },
             release_override: reader.release.map(|release| match release {
                 config::ReleaseRule::Unpower => Release::Unpower,
                 config::ReleaseRule::Reset => Release::Reset,
@@ -35,6 +44,19 @@ pub fn readers_config(config: &Config) -> Result<ReadersConfig> {
     let codes = of_pcsc.map(code_device).collect::<Result<_>>()?;
     // A configuration always has a till.
     Ok(ReadersConfig { readers, codes, ..ReadersConfig::new(config.tills[0].id.clone()) })
+}
+
+fn profile(profile: config::FeedbackProfile) -> Profile {
+    match profile {
+        config::FeedbackProfile::Auto => Profile::Auto,
+        config::FeedbackProfile::None => Profile::None,
+        config::FeedbackProfile::Acr122u => Profile::Acr122u,
+        config::FeedbackProfile::Acr1252u => Profile::Acr1252u,
+        config::FeedbackProfile::Acr1552u => Profile::Acr1552u,
+        config::FeedbackProfile::Utrust => Profile::Utrust,
+        config::FeedbackProfile::Springcard => Profile::Springcard,
+        config::FeedbackProfile::Omnikey => Profile::Omnikey,
+    }
 }
 
 fn code_device(scanner: &Scanner) -> Result<CodeDevice> {

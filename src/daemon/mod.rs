@@ -10,6 +10,8 @@ mod counter;
 mod desk;
 mod keys;
 mod programmes;
+mod recovery;
+mod scrub;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ pub use backup::backup_verify;
 pub use counter::interface;
 pub use keys::keyring;
 pub use programmes::{parse_folder, rulebooks_of};
+pub use recovery::{CopyUse, RestorePlan, Restored, restore};
 pub use tls::{LanCertificate, lan_certificate};
 
 use crate::base::clock::{self, Clock};
@@ -34,8 +37,9 @@ use crate::pure::domain::Now;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
-use crate::shop::ledger::Ledger;
-use crate::shop::reader::{Feedback, NoFeedback, Readers, Scanners};
+use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
+use crate::shop::reader::pcsc::light_and_sound;
+use crate::shop::reader::{Readers, Scanners};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
 /// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
@@ -92,7 +96,7 @@ pub fn till_open(config: &Config) -> Result<(Till, Clock)> {
 /// As [`till_open`], the programmes dated `earlier_ms` before now: where a made-up history is to follow.
 pub fn till_open_at(config: &Config, earlier_ms: i64) -> Result<(Till, Clock)> {
     let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
-    let ledger = Ledger::open(&config.ledger.path, clock.wall_ms())?;
+    let ledger = Ledger::open_with(&config.ledger.path, Some(&config.ledger.segments), clock.wall_ms())?;
     if let Some(newest_ms) = ledger.read(|reads| reads.newest_ms())? {
         clock.set_floor_ms(newest_ms);
     }
@@ -149,18 +153,23 @@ impl Opened {
     /// Opens the books and starts the readers. It blocks: call it outside the runtime. When it returns the first picture
     /// of the readers is taken.
     pub fn open(config: Config) -> Result<Self> {
-        let (till, clock) = till_open(&config)?;
-        chain_check(till.ledger())?;
+        recovery::lost_check(&config)?;
+        let opened = till_open(&config).and_then(|(till, clock)| {
+            chain_check(till.ledger())?;
+            Ok((till, clock))
+        });
+        let (till, clock) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
+                return Err(recovery::start_failed(&config, error, clock.wall_ms()));
+            }
+        };
         let desk = Arc::new(desk::Desk::new(till.clone(), clock.clone()));
-        let no_light = Box::new(|_: &str| Box::new(NoFeedback) as Box<dyn Feedback>);
-        let readers = Readers::start(
-            counter::readers_config(&config)?,
-            till.keys().clone(),
-            clock.clone(),
-            desk.clone(),
-            no_light,
-        )
-        .context("cannot start the readers' threads")?;
+        let lights = light_and_sound(clock.clone());
+        let readers = counter::readers_config(&config)?;
+        let readers = Readers::start(readers, till.keys().clone(), clock.clone(), desk.clone(), lights)
+            .context("cannot start the readers' threads")?;
         desk.readers_known(&readers);
         let scanners = counter::scanner_configs(&config);
         let scanners = Scanners::start(scanners, till.keys().clone(), clock.clone(), desk.clone())
@@ -185,12 +194,17 @@ impl Daemon {
         };
         let backups = Arc::new(backup::Backups::new(till.ledger().clone(), clock.clone(), config.backup.clone()));
         let (reader_desk, clock_seen, backups_seen) = (desk.clone(), clock.clone(), backups.clone());
+        let books = till.ledger().clone();
         let lan = Lan::new(
             till.clone(),
             clock.clone(),
             lan_settings,
             Arc::new(move || reader_desk.reader_list()),
-            Arc::new(move || vec![clock_part(&clock_seen), backups_seen.part()]),
+            Arc::new(move || {
+                let mut parts = vec![clock_part(&clock_seen), backups_seen.part()];
+                parts.extend(books.segments().map(segments_part));
+                parts
+            }),
         );
         let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
@@ -204,6 +218,7 @@ impl Daemon {
         let watchdog = watchdog_start(self.till.ledger().clone());
         let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
         let backups = self.backups.start();
+        let scrub = scrub::start(self.till.ledger().clone());
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -220,6 +235,7 @@ impl Daemon {
         }
         jobs.abort();
         backups.abort();
+        scrub.abort();
         self.lan.stopping.cancel();
         let (readers, scanners) = (self.readers.take(), self.scanners.take());
         let stop = move || {
@@ -267,14 +283,10 @@ fn chain_check(ledger: &Ledger) -> Result<()> {
         let (_, _, newest) = reads.counts()?;
         reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
     })?;
-    if let Some(fault) = report.faults.first() {
-        anyhow::bail!(
-            "the ledger {} is damaged: {fault}. Nothing was changed; run 'stampd ledger verify', then restore the newest \
-             backup with 'stampd ledger restore'",
-            ledger.path().display()
-        );
+    match report.faults.first() {
+        Some(fault) => Err(LedgerError::Damaged(fault.to_string()).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn clock_part(clock: &Clock) -> PartView {
@@ -290,6 +302,18 @@ fn clock_part(clock: &Clock) -> PartView {
     }
 }
 
+fn segments_part(segments: SegmentState) -> PartView {
+    let (state, detail, remedy) = match segments.fault {
+        None => ("ok", format!("complete to event {}", segments.to), None),
+        Some(fault) => (
+            "degraded",
+            format!("behind since event {}: {fault}", segments.to),
+            Some("taps go on; free some space where [ledger] segments lies, or name another folder".to_owned()),
+        ),
+    };
+    PartView { name: "segments".to_owned(), state: state.to_owned(), detail, remedy }
+}
+
 /// Tells systemd that the ledger still commits, at half the interval it asks for; nothing where it asks for none.
 fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
     let interval = sd_notify::watchdog_enabled()?;
@@ -297,7 +321,7 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
         let mut ticks = tokio::time::interval(interval / 2);
         loop {
             ticks.tick().await;
-            let answered = ledger.write(|_| Ok::<(), crate::shop::ledger::LedgerError>(())).await;
+            let answered = ledger.write(|_| Ok::<(), LedgerError>(())).await;
             if matches!(answered, Ok(Ok(()))) {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             }
@@ -317,7 +341,8 @@ fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHa
                 let (desk, now) = (till.clone(), clock.now());
                 let done = till.ledger().write(move |txn| -> Result<usize, TillError> {
                     let released = desk.sales_release_in_txn(txn, &now, open_sale_s)?;
-                    Ok(released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?)
+                    let posted = released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?;
+                    Ok(posted.max(desk.lists_update_in_txn(txn, &now, JOBS_AT_ONCE)?))
                 });
                 match done.await {
                     Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}

@@ -5,6 +5,7 @@
 
 pub mod apdu;
 pub mod domain;
+pub mod passes;
 pub mod program;
 pub mod resolve;
 pub mod tap;

@@ -2,11 +2,15 @@
 
 pub mod browser;
 pub mod counter;
+pub mod counting;
 pub mod desk;
+pub mod dice;
+pub mod faults;
 pub mod http;
 pub mod line;
 pub mod pcscd;
 pub mod shop;
+pub mod taps;
 
 use std::time::Duration;
 

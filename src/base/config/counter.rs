@@ -59,6 +59,8 @@ pub struct Reader {
     pub release: Option<ReleaseRule>,
     /// Keeps every other program off this reader.
     pub exclusive: bool,
+    /// Asks tags of NXP for its signature, where the reader can, and refuses imitations.
+    pub originality: bool,
 }
 
 /// Light and sound of a family of readers (readers-and-scanners.md section 1.10).
@@ -201,6 +203,8 @@ pub(super) struct RawReader {
     release: Option<ReleaseRule>,
     #[serde(default)]
     exclusive: bool,
+    #[serde(default)]
+    originality: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -304,6 +308,7 @@ pub(super) fn check_readers(
                 },
                 release: reader.release,
                 exclusive: reader.exclusive,
+                originality: reader.originality,
             })
         })
         .collect()

@@ -64,6 +64,8 @@ pub struct Paths {
 pub struct Ledger {
     /// The SQLite file.
     pub path: PathBuf,
+    /// The folder of the segment copy.
+    pub segments: PathBuf,
 }
 
 /// `[backup]`.
@@ -131,6 +133,7 @@ pub(super) struct RawPaths {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLedger {
     path: Field<String>,
+    segments: Field<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -212,7 +215,10 @@ impl Paths {
 
 impl Ledger {
     pub(super) fn check(reading: &Reading, raw: RawLedger, paths: &Paths) -> Result<Self, ConfigError> {
-        Ok(Self { path: reading.path_given("ledger.path", &raw.path, &paths.data.join("ledger.db"))? })
+        Ok(Self {
+            path: reading.path_given("ledger.path", &raw.path, &paths.data.join("ledger.db"))?,
+            segments: reading.path(&raw.segments, &paths.data.join("segments"))?,
+        })
     }
 }
 

@@ -1,9 +1,8 @@
 //! What stands on the counter: the service behind the readers, each reader with what it can do, the tills.
 
-use super::Patient;
 use super::doors::Daemon;
 use super::finding::Finding;
-use super::machine;
+use super::{Patient, machine, usb};
 use crate::base::config::{Config, Reader};
 use crate::pure::wire::lan::ReaderView;
 use crate::shop::reader::ServiceStatus;
@@ -76,6 +75,7 @@ pub fn readers(patient: Option<&Patient>) -> Vec<Finding> {
             told.and_then(|daemon| told_of(daemon, &reader.name)),
         ));
     }
+    findings.extend(usb::readers(&readers, patient.map(|patient| &patient.config)));
     if let Some(patient) = patient {
         findings.extend(unmatched(&patient.config, &readers));
     }
@@ -99,13 +99,20 @@ fn reader_findings(reader: &ProbedReader, config: Option<&Config>, told: Option<
     let family = family_of(name);
     let (what, ecp) =
         family.map_or(("a reader of a make that is not known here", Ecp::None), |family| (family.what, family.ecp));
-    let served = config.map_or_else(String::new, |config| format!("; {}", service_of(config, name)));
+    let section = config.and_then(|config| section_of(config, reader));
+    let served = config.map_or_else(String::new, |config| format!("; {}", service_of(config, section)));
+    let port = reader.usb.as_ref().map_or_else(String::new, |port| format!(" on USB port {port}"));
+    let shows = usb::shows(name, section.map(|section| section.feedback));
     let ecp_text = match ecp {
+        // Commands of the owner's at its start may switch it on; what they do, only the maker's manual knows.
+        Ecp::None if section.is_some_and(|section| !section.escape.start.is_empty()) => {
+            "ecp as your escape commands set it: hold an iPhone to it to see whether the pass comes up by itself"
+        }
         Ecp::Native => "ecp native: an iPhone shows the pass by itself",
         Ecp::None => "ecp none: on an iPhone the customer opens the pass first",
         Ecp::NoPhones => "no phone is read here",
     };
-    let found = format!("{name}: {what}; {ecp_text}{served}");
+    let found = format!("{name}{port}: {what}; {ecp_text}; {shows}{served}");
     let mut findings = vec![match family {
         Some(family) if family.words.contains(&"vpcd") => Finding::warn(
             "readers",
@@ -131,9 +138,17 @@ fn family_of(name: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.words.iter().any(|word| name.contains(word)))
 }
 
+/// The section of a reader, as the daemon finds it: by its name and, where the section names one, its USB port.
+fn section_of<'c>(config: &'c Config, reader: &ProbedReader) -> Option<&'c Reader> {
+    config.readers.iter().find(|section| fits(section, reader))
+}
+
+fn fits(section: &Reader, reader: &ProbedReader) -> bool {
+    section.name_match.is_match(&reader.name) && section.usb.as_ref().is_none_or(|usb| Some(usb) == reader.usb.as_ref())
+}
+
 /// Which till a reader serves, and what it asks of a chip.
-fn service_of(config: &Config, name: &str) -> String {
-    let section = config.readers.iter().find(|section| section.name_match.is_match(name));
+fn service_of(config: &Config, section: Option<&Reader>) -> String {
     match section {
         Some(section) => format!("asks for {}, serves {}", protocols(section), section.till),
         // A configuration always has a till.
@@ -147,15 +162,20 @@ fn protocols(section: &Reader) -> String {
 
 /// Sections of the configuration that no connected reader matches.
 fn unmatched(config: &Config, readers: &[ProbedReader]) -> Vec<Finding> {
-    let missing =
-        config.readers.iter().filter(|section| !readers.iter().any(|reader| section.name_match.is_match(&reader.name)));
-    let names: Vec<&str> = readers.iter().map(|reader| reader.name.as_str()).collect();
+    let missing = config.readers.iter().filter(|section| !readers.iter().any(|reader| fits(section, reader)));
+    let described = |reader: &ProbedReader| match &reader.usb {
+        Some(port) => format!("{} (usb = \"{port}\")", reader.name),
+        None => reader.name.clone(),
+    };
+    let names: Vec<String> = readers.iter().map(described).collect();
     let connected =
         if names.is_empty() { "none is connected".to_owned() } else { format!("connected are {}", names.join(", ")) };
     missing
         .map(|section| {
-            let found = format!("[[reader]] match = \"{}\" fits no connected reader; {connected}", section.name_match);
-            Finding::warn("readers", found, "plug it in, or correct the expression")
+            let usb = section.usb.as_ref().map_or_else(String::new, |usb| format!(" usb = \"{usb}\""));
+            let found =
+                format!("[[reader]] match = \"{}\"{usb} fits no connected reader; {connected}", section.name_match);
+            Finding::warn("readers", found, "plug it in, or correct the expression or the port")
         })
         .collect()
 }
@@ -199,7 +219,7 @@ mod tests {
     use super::*;
 
     fn reader(name: &str, lies: Lies) -> ProbedReader {
-        ProbedReader { name: name.to_owned(), lies }
+        ProbedReader { name: name.to_owned(), lies, usb: None }
     }
 
     #[test]

@@ -12,9 +12,10 @@ use super::cards::if_match;
 use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax};
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault, with_etag};
-use crate::pure::domain::CustomerId;
+use crate::pure::domain::{CustomerId, Role};
 use crate::pure::wire::lan::{CustomerList, CustomerRequest, CustomerView};
-use crate::shop::ledger::{PersonOrder, WriteError};
+use crate::shop::ledger::{PersonOrder, PersonSort, WriteError};
+use crate::shop::till::CustomerSearch;
 
 /// Makes a customer; all of a person's data is optional.
 #[utoipa::path(
@@ -57,7 +58,12 @@ pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Segment(id):
 pub struct ListQuery {
     /// Part of a name, an e-mail address or a phone number, or the serial of a card.
     query: Option<String>,
-    /// `name` or `joined`, with `-` before it for falling; `name` where it is not given.
+    /// Holds a card of this class by recency and frequency of visits: `beginners`, `growths`, `champions`, `doubtful`,
+    /// `medium`, `loyal_regular`, `sleeping`, `at_risk` or `needs_attention`.
+    segment: Option<String>,
+    /// Holds a card at the level of this name.
+    tier: Option<String>,
+    /// `name`, `joined`, `last_visit`, `ltv` or `balance`, with `-` before it for falling; `name` where it is not given.
     sort: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -79,22 +85,72 @@ pub async fn customer_list(
     if !(1..=200).contains(&limit) {
         return Err(Fault::field("/limit", "1 to 200 customers a page"));
     }
-    let order = match query.sort.as_deref().unwrap_or("name") {
-        "name" => PersonOrder::Name,
-        "-name" => PersonOrder::NameFalling,
-        "joined" => PersonOrder::Joined,
-        "-joined" => PersonOrder::JoinedFalling,
-        _ => return Err(Fault::field("/sort", "name or joined, with - before it for falling")),
-    };
+    let order = order_of(query.sort.as_deref().unwrap_or("name"))?;
+    let ListQuery { query, segment, tier, cursor, .. } = query;
+    let search = CustomerSearch { query, segment, tier, cursor };
+    if search.by_cards() || !matches!(order.by, PersonSort::Name | PersonSort::Joined) {
+        lists_update(&lan).await?;
+    }
     let now = lan.clock.now();
-    let page = lan
-        .read(move |till, reads| {
-            Ok(till.customer_list(reads, query.query.as_deref(), order, query.cursor.as_deref(), limit, &now)?)
-        })
-        .await?;
+    let page = lan.read(move |till, reads| Ok(till.customer_list(reads, &search, order, limit, &now)?)).await?;
     let mut response = axum::response::IntoResponse::into_response(Json(page));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+fn order_of(sort: &str) -> Result<PersonOrder, Fault> {
+    let falling = sort.starts_with('-');
+    let by = match sort.strip_prefix('-').unwrap_or(sort) {
+        "name" => PersonSort::Name,
+        "joined" => PersonSort::Joined,
+        "last_visit" => PersonSort::LastVisit,
+        "ltv" => PersonSort::Ltv,
+        "balance" => PersonSort::Balance,
+        _ => {
+            let detail = "name, joined, last_visit, ltv or balance, with - before it for falling";
+            return Err(Fault::field("/sort", detail));
+        }
+    };
+    Ok(PersonOrder { by, falling })
+}
+
+/// Cards taken over into lists in one commit: few, so that no tap waits.
+const LISTED_AT_ONCE: usize = 200;
+
+/// Takes every card that moved over into what lists show.
+async fn lists_update(lan: &Lan) -> Result<(), Fault> {
+    loop {
+        let (till, now) = (lan.till.clone(), lan.clock.now());
+        if lan.read(|_, reads| Ok(reads.cards_unlisted(1)?)).await?.is_empty() {
+            return Ok(());
+        }
+        let written = lan
+            .ledger
+            .write(move |txn| -> Result<usize, Fault> { Ok(till.lists_update_in_txn(txn, &now, LISTED_AT_ONCE)?) });
+        written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    }
+}
+
+/// Removes a customer whose cards are all deleted: what is known of the person is erased. A repeat answers the same.
+#[utoipa::path(
+    delete, path = "/v1/customers/{id}", tag = "customers", params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "the customer is removed"),
+        (status = 409, description = "`not_empty`: a card is not deleted")
+    )
+)]
+pub async fn customer_remove(
+    State(lan): State<Lan>,
+    caller: Caller,
+    Segment(id): Segment,
+) -> Result<StatusCode, Fault> {
+    caller.require(Role::Manager)?;
+    let id: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
+    let (actor, till, now) = (caller.actor(caller.till.clone()), lan.till.clone(), lan.clock.now());
+    let written =
+        lan.ledger.write(move |txn| -> Result<(), Fault> { Ok(till.customer_remove_in_txn(txn, &now, actor, id)?) });
+    written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Changes what is known of a person: a merge patch (RFC 7396), null takes a field away. `If-Match` carries the revision

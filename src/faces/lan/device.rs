@@ -12,12 +12,13 @@ use super::extract::Posted;
 use crate::faces::door::{AdminCaller, Caller, Fault, Lan};
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
+use crate::shop::ledger::LedgerState;
 
 /// Parts and their state; open, and names nothing of customers.
 #[utoipa::path(get, path = "/v1/health", tag = "device", security(()), responses((status = 200, body = HealthView)))]
 pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
     let ledger = match lan.read(|_, reads| Ok(reads.counts()?)).await {
-        Ok((cards, _, events)) => part("ledger", "ok", format!("{cards} cards, {events} events"), None),
+        Ok((cards, _, events)) => ledger_part(&lan.ledger.state(), format!("{cards} cards, {events} events")),
         Err(fault) => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
     };
     let readers = (lan.readers)();
@@ -43,6 +44,20 @@ pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
         certificate_sha256: lan.settings.certificate_sha256.clone(),
         parts,
     })
+}
+
+/// What the ledger can do now; `size` is what can be read all the same.
+fn ledger_part(state: &LedgerState, size: String) -> PartView {
+    let refusing =
+        |why: &str, remedy| part("ledger", "down", format!("{size}; nothing is booked: {why}"), Some(remedy));
+    match state {
+        LedgerState::Writable => part("ledger", "ok", size, None),
+        LedgerState::Full => refusing("the disk is full", "free some space; booking goes on by itself"),
+        LedgerState::Faulty(why) => refusing(why, "check the disk; booking goes on by itself once it takes writes"),
+        LedgerState::Damaged(why) => {
+            refusing(why, "stop stampd, run 'stampd ledger restore', and start it again; the damaged file is kept")
+        }
+    }
 }
 
 fn part(name: &str, state: &str, detail: String, remedy: Option<&str>) -> PartView {

@@ -54,7 +54,7 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(device::programmes))
         .routes(routes!(events::events))
         .routes(routes!(customers::customer_create, customers::customer_list))
-        .routes(routes!(customers::customer_read, customers::customer_change))
+        .routes(routes!(customers::customer_read, customers::customer_change, customers::customer_remove))
         .routes(routes!(moves::merge))
         .routes(routes!(cards::card_issue))
         .routes(routes!(cards::card_read, cards::card_change, moves::card_delete))

@@ -62,8 +62,9 @@ pub async fn merge(
     let stays: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
     let goes = body.from.parse().map_err(|_| Fault::field("/from", "not the id of a customer"))?;
     booking
-        .run(&lan, move |desk, txn, now| {
-            Booked::ok(StatusCode::OK, &desk.customers_merge_in_txn(txn, now, actor, stays, goes)?)
+        .run(&lan, move |desk, txn, now| match desk.customers_merge_in_txn(txn, now, actor, stays, goes)? {
+            Outcome::Done(view) => Booked::ok(StatusCode::OK, &view),
+            Outcome::Refused(problem) => Booked::refused(&problem),
         })
         .await
 }

@@ -80,8 +80,7 @@ pub async fn sale_read(
     _caller: Caller,
     Segment(number): Segment,
 ) -> Result<Json<SaleView>, Fault> {
-    let now = lan.clock.now();
-    Ok(Json(lan.read(move |desk, reads| Ok(desk.sale_view(reads, &now, &number)?)).await?))
+    Ok(Json(lan.read(move |desk, reads| Ok(desk.sale_view(reads, &number)?)).await?))
 }
 
 /// Completes an open sale.

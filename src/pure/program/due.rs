@@ -17,27 +17,31 @@ pub fn due(book: &Rulebook, card: &CardFacts, standing: &Standing, at: &Moment, 
     }
     let rule = book.current().0;
     let entry = |posting| NewEntry { card: card.serial, rule, posting };
-    let mut entries = Vec::new();
+    overdue(standing, at.ms).into_iter().map(entry).collect()
+}
+
+/// The jobs that a standing needs at an instant, in their order.
+pub(super) fn overdue(standing: &Standing, until_ms: i64) -> Vec<Posting> {
+    let mut jobs = Vec::new();
     let ripe: Vec<Lot> =
-        standing.pending.iter().filter(|pending| pending.matures_ms <= at.ms).map(|pending| pending.lot).collect();
+        standing.pending.iter().filter(|pending| pending.matures_ms <= until_ms).map(|pending| pending.lot).collect();
     if !ripe.is_empty() {
-        entries.push(entry(Posting::Mature { until_ms: at.ms, units: lots::total(&ripe) }));
+        jobs.push(Posting::Mature { until_ms, units: lots::total(&ripe) });
     }
     // Units that ripened and ended while the device was off lapse in the same event, after they were counted.
-    let ended = |expires_ms: i64| expires_ms <= at.ms;
+    let ended = |expires_ms: i64| expires_ms <= until_ms;
     let lapsed: Vec<Lot> = standing.lots.iter().chain(&ripe).filter(|lot| ended(lot.expires_ms)).copied().collect();
     let gone: Vec<RewardLot> = standing.rewards.iter().filter(|lot| ended(lot.expires_ms)).cloned().collect();
     if !lapsed.is_empty() || !gone.is_empty() {
         let (units, rewards) = (lots::total(&lapsed), rewards::count(&gone, None));
-        entries.push(entry(Posting::Expire { until_ms: at.ms, units, rewards, cause: Lapse::Day }));
+        jobs.push(Posting::Expire { until_ms, units, rewards, cause: Lapse::Day });
     }
     let idle = standing.inactive_ms.is_some_and(ended);
     let idle_units = lots::total(&standing.lots).saturating_sub(lots::total(&lapsed));
     if idle && idle_units > 0 {
-        let cause = Lapse::Inactivity;
-        entries.push(entry(Posting::Expire { until_ms: at.ms, units: idle_units, rewards: 0, cause }));
+        jobs.push(Posting::Expire { until_ms, units: idle_units, rewards: 0, cause: Lapse::Inactivity });
     }
-    entries
+    jobs
 }
 
 /// The standing as it will be once what is due is posted: for quotes and figures, which change nothing.

@@ -64,12 +64,51 @@ pub(super) fn voided(facts: &[&Fact]) -> BTreeSet<EventId> {
 pub(super) fn replay(book: &Rulebook, facts: &[Fact], leave_out: &BTreeSet<EventId>) -> (Standing, Trace) {
     let facts = sorted(facts);
     let mut standing = Standing::default();
-    let mut trace = Trace { voided: voided(&facts), ..Trace::default() };
-    trace.voided.extend(leave_out);
+    let mut trace = trace_begin(&facts, leave_out);
     for fact in facts {
+        for job in jobs_again(&standing, &trace, fact) {
+            step_job(book.at(fact.rule()), &mut standing, &mut trace, &job);
+        }
         step(book.at(fact.rule()), &mut standing, Some(&mut trace), fact);
     }
     (standing, trace)
+}
+
+/// What a whole fold must know before its first fact: the events that are left out, and where jobs run again for that.
+pub(super) fn trace_begin(facts: &[&Fact], leave_out: &BTreeSet<EventId>) -> Trace {
+    let mut voided = voided(facts);
+    voided.extend(leave_out);
+    let again = voided.iter().filter_map(|event| {
+        let begin = facts.iter().find(|fact| fact.event == *event)?.key;
+        let voids =
+            facts.iter().filter(|fact| matches!(fact.entry.posting, Posting::Void { event: named } if named == *event));
+        let end = if leave_out.contains(event) { None } else { voids.map(|fact| fact.key).max() };
+        Some((begin, end))
+    });
+    let again = again.collect();
+    Trace { voided, again, ..Trace::default() }
+}
+
+/// Jobs that would have run before this fact, had an event that is left out never been: what the event had taken lapses or
+/// ripens on its day, not when the void is posted (RULES.md section 2, "jobs run again"). After the void the device posts
+/// them itself.
+pub(super) fn jobs_again(standing: &Standing, trace: &Trace, fact: &Fact) -> Vec<Fact> {
+    let within = trace.again.iter().any(|(begin, end)| *begin < fact.key && end.is_none_or(|end| fact.key < end));
+    if !within || fact.entry.posting.is_job() || trace.voided.contains(&fact.event) {
+        return Vec::new();
+    }
+    let job = |posting| Fact {
+        event: EventId(uuid::Uuid::nil()),
+        entry: Entry { posting, ..fact.entry.clone() },
+        ..fact.clone()
+    };
+    super::due::overdue(standing, fact.at.ms).into_iter().map(job).collect()
+}
+
+/// Counts a job that no fact posted: it is none of the card's facts.
+pub(super) fn step_job(rules: &Rules, standing: &mut Standing, trace: &mut Trace, job: &Fact) {
+    (trace.taken, trace.consumed, trace.unlocked) = (Taken::default(), 0, 0);
+    Step { rules, standing, trace, whole: true, fact: job }.run(&job.entry.posting);
 }
 
 /// The entry as a fact that is not posted yet, after all that the standing counts.
@@ -103,12 +142,20 @@ pub(super) fn step(rules: &Rules, standing: &mut Standing, trace: Option<&mut Tr
     }
 }
 
+/// Whether a void leaves this fact out. What an open sale had set aside came back when it was completed, also when the
+/// sale is voided later; and jobs run whatever is voided.
+pub(super) fn left_out(trace: &Trace, fact: &Fact) -> bool {
+    let posting = &fact.entry.posting;
+    let kept = posting.is_job() || matches!(posting, Posting::Release { .. });
+    trace.voided.contains(&fact.event) && !kept
+}
+
 fn step_with(rules: &Rules, standing: &mut Standing, trace: &mut Trace, whole: bool, fact: &Fact) {
     (trace.taken, trace.consumed, trace.unlocked) = (Taken::default(), 0, 0);
     standing.last_key = standing.last_key.max(Some(fact.key));
     standing.facts += 1;
     let posting = &fact.entry.posting;
-    if matches!(posting, Posting::Void { .. }) || (trace.voided.contains(&fact.event) && !posting.is_job()) {
+    if matches!(posting, Posting::Void { .. }) || left_out(trace, fact) {
         return;
     }
     Step { rules, standing, trace, whole, fact }.run(posting);

@@ -1,6 +1,8 @@
 //! History: a card's rows with their label, change and balance after, what followed from each (rewards unlocked, level
 //! changed), and why each number is what it is.
 
+use std::collections::BTreeSet;
+
 use super::earn::level_of;
 use super::fold;
 use super::rules::{Rulebook, Rules};
@@ -202,7 +204,7 @@ pub struct Explanation {
 /// All rows of a card, oldest first, from all its facts.
 pub fn history(book: &Rulebook, facts: &[Fact]) -> Vec<HistoryRow> {
     let facts = fold::sorted(facts);
-    let mut trace = Trace { voided: fold::voided(&facts), ..Trace::default() };
+    let mut trace = fold::trace_begin(&facts, &BTreeSet::new());
     let mut standing = Standing::default();
     facts.into_iter().flat_map(|fact| rows_of(book, &mut standing, &mut trace, true, fact)).collect()
 }
@@ -215,15 +217,24 @@ pub fn rows(book: &Rulebook, standing: &Standing, facts: &[Fact]) -> Vec<History
 
 fn rows_of(book: &Rulebook, standing: &mut Standing, trace: &mut Trace, whole: bool, fact: &Fact) -> Vec<HistoryRow> {
     let rules = book.at(fact.rule());
+    let mut rows = Vec::new();
+    for job in fold::jobs_again(standing, trace, fact) {
+        let before = standing.clone();
+        fold::step_job(rules, standing, trace, &job);
+        let builder = Builder { rules, before: &before, after: standing, fact: &job, trace, voided: false };
+        let again =
+            builder.entry_rows().into_iter().map(|row| HistoryRow { kind: None, source: Source::Derived, ..row });
+        rows.extend(again.chain(builder.derived_rows()));
+    }
     let before = standing.clone();
-    let voided = trace.voided.contains(&fact.event) && !fact.entry.posting.is_job();
+    let voided = fold::left_out(trace, fact);
     if whole {
         fold::step(rules, standing, Some(trace), fact);
     } else {
         *trace = fold::step_blind(rules, standing, fact);
     }
     let builder = Builder { rules, before: &before, after: standing, fact, trace, voided };
-    let mut rows = left_campaigns(&builder);
+    rows.extend(left_campaigns(&builder));
     rows.extend(builder.entry_rows());
     rows.extend(builder.derived_rows());
     rows

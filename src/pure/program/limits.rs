@@ -56,7 +56,8 @@ pub(super) fn judge_earn(ask: &Ask, standing: &Standing, units: i64, adds_to_vis
     }
 }
 
-/// Refuses what the role may not do by hand: `value` in units or rewards, `amount_minor` as typed.
+/// Refuses what the role may not do by hand: `value` in units or rewards, `amount_minor` as typed in a purchase or taken
+/// back (what else names a purchase moves no transaction amount, and has no limit of amount: RULES.md section 1).
 pub(super) fn judge_hand(ask: &Ask, value: Option<i64>, amount_minor: Option<i64>, judge: &mut Judge) {
     let limits = &ask.rules().limits;
     let role = ask.role();

@@ -5,7 +5,7 @@ use crate::pure::domain::Grade;
 use crate::pure::domain::entry::Rounding;
 
 fn graded(rules: Rules) -> Rules {
-    let limits = Limits { grade_earn: Some(Grade::D), grade_redeem: Some(Grade::C), ..rules.limits };
+    let limits = Limits { grade_earn: Some(Grade::D), grade_redeem: Some(Grade::B), ..rules.limits };
     Rules { limits, ..rules }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::round;
 use crate::pure::domain::entry::{Award, Lot, Redemption, RewardLot, Terms};
-use crate::pure::domain::{EntryId, EventId, Fact, RuleVersion, SaleId};
+use crate::pure::domain::{EntryId, EventId, Fact, FactKey, RuleVersion, SaleId};
 
 /// What is left of one sale or purchase.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,8 @@ pub(super) struct Trace {
     pub sales: BTreeMap<EventId, SaleState>,
     /// Events left out.
     pub voided: BTreeSet<EventId>,
+    /// Where jobs run again: from the first fact of an event that is left out to its void, or to the end.
+    pub again: Vec<(FactKey, Option<FactKey>)>,
     /// How many rewards that an event unlocked were used.
     pub used_of: BTreeMap<EventId, i64>,
     /// Units and rewards redeemed or removed by hand that were not there.

@@ -10,8 +10,9 @@ use super::apple_vas::{self, PassType, VasKeys, VasMessage};
 use super::hmac::hmac_sha256;
 use super::lc1::{self, TokenKeys};
 use super::ntag424::{Mirrored, Sun, SunKeys};
+use super::originality::Origin;
 use super::rotating::{self, Rotating, RotatingKey};
-use super::scan::{Code, Origin, goods, text};
+use super::scan::{Code, Origin as CodeOrigin, goods, text};
 use super::smart_tap::{self, Collector, PassValue};
 use super::tag::TagRead;
 use super::{Opened, Sealed, TokenProblem, barcode};
@@ -65,20 +66,23 @@ impl Keyring {
     pub fn open_all(&self, sealed: &Sealed) -> Vec<Opened> {
         match sealed {
             Sealed::Tag(read) => self.tag_tokens(read),
+            Sealed::SmartTap(bundle) => match smart_tap::open(bundle) {
+                Ok(values) => self.smart_tap_tokens(&values, &bundle.proof()),
+                Err(problem) => vec![Err(problem)],
+            },
             one => vec![self.open(one)],
         }
     }
 
-    /// Opens a proof that holds one token. The message in it is nothing but a claim until its own MAC holds (apple-vas.md section 9, duty 1).
+    /// Opens a proof and takes the first token in it. The message in it is nothing but a claim until its own MAC holds (apple-vas.md section 9, duty 1).
     pub fn open(&self, sealed: &Sealed) -> Opened {
         match sealed {
             Sealed::AppleVas { pass_type, cryptogram } => {
                 let pass_type = self.pass_types.get(*pass_type).ok_or(TokenProblem::Broken("no such pass type"))?;
                 self.vas_token(apple_vas::open(cryptogram, pass_type, &self.vas)?)
             }
-            Sealed::SmartTap(bundle) => self.smart_tap_token(&smart_tap::open(bundle)?, bundle.proof()),
-            Sealed::Tag(read) => self.tag_tokens(read).into_iter().next().unwrap_or(Err(TokenProblem::NoPass)),
             Sealed::Code(code) => self.scanned(code.as_ref().map_err(Clone::clone)?),
+            one => self.open_all(one).into_iter().next().unwrap_or(Err(TokenProblem::NoPass)),
         }
     }
 
@@ -87,9 +91,9 @@ impl Keyring {
     pub fn scanned(&self, code: &Code) -> Opened {
         let text = text::decode(&code.bytes, code.aim);
         match code.origin {
-            Origin::Printed if goods::is_goods(code.aim, &text) => Err(TokenProblem::Goods),
-            Origin::Printed => self.scan(&text),
-            Origin::Payload(medium) => self.payload_token(medium, text.trim()).ok_or(TokenProblem::Unknown),
+            CodeOrigin::Printed if goods::is_goods(code.aim, &text) => Err(TokenProblem::Goods),
+            CodeOrigin::Printed => self.scan(&text),
+            CodeOrigin::Payload(medium) => self.payload_token(medium, text.trim()).ok_or(TokenProblem::Unknown),
         }
     }
 
@@ -134,6 +138,10 @@ impl Keyring {
             // A phone: what it shows, its user wrote.
             return vec![Err(TokenProblem::NoPass)];
         };
+        if read.origin() == Origin::Forged {
+            // An imitation of NXP's chips, which the owner asked to be found out.
+            return vec![Err(TokenProblem::Unknown)];
+        }
         let Some(chip) = self.uid.as_ref().and_then(|key| key.hash(uid)) else {
             return vec![Err(TokenProblem::NoPass)];
         };
@@ -182,19 +190,26 @@ impl Keyring {
         })
     }
 
-    /// A phone may give several passes; the first value that is an LC1 text of ours counts.
-    fn smart_tap_token(&self, values: &[PassValue], proof: [u8; 32]) -> Opened {
-        if values.is_empty() {
-            return Err(TokenProblem::NoPass);
+    /// A phone may give several passes: each value that is an LC1 text of ours is a token, and the first that resolves to
+    /// a card counts, so that a foreign pass, or one of ours that is not in force any more, hides no other.
+    fn smart_tap_tokens(&self, values: &[PassValue], bundle: &[u8; 32]) -> Vec<Opened> {
+        let tokens: Vec<Opened> = values
+            .iter()
+            .filter_map(|pass| self.tokens.verify(&pass.value).ok())
+            .enumerate()
+            .map(|(place, id)| {
+                // The session keys hang on both nonces, so the bundle has no age; its hash names it in the audit all the
+                // same, and a second pass in it is a proof of its own.
+                let proof = if place == 0 { *bundle } else { sha256(&[&bundle[..], &place.to_be_bytes()].concat()) };
+                let freshness = Some(Freshness { stamp_unix_s: None, counter: None, proof });
+                Ok(Token { freshness, ..token(Medium::SmartTap, Grade::A, Claim::Credential(id)) })
+            })
+            .collect();
+        match (values.is_empty(), tokens.is_empty()) {
+            (true, _) => vec![Err(TokenProblem::NoPass)],
+            (false, true) => vec![Err(TokenProblem::Unknown)],
+            (false, false) => tokens,
         }
-        let id = values.iter().find_map(|pass| self.tokens.verify(&pass.value).ok()).ok_or(TokenProblem::Unknown)?;
-        Ok(Token {
-            medium: Medium::SmartTap,
-            grade: Grade::A,
-            claim: Claim::Credential(id),
-            // The session keys hang on both nonces, so the bundle has no age; its hash names it in the audit all the same.
-            freshness: Some(Freshness { stamp_unix_s: None, counter: None, proof }),
-        })
     }
 }
 
@@ -279,7 +294,7 @@ mod tests {
         let text = keyring.tokens.mint(1, id).unwrap();
         let link = format!("https://cards.example/{text}");
         let read = |medium, text: &str| {
-            let code = Code { origin: Origin::Payload(medium), ..Code::printed(text) };
+            let code = Code { origin: CodeOrigin::Payload(medium), ..Code::printed(text) };
             keyring.scanned(&code).map(|token| (token.medium, token.grade, token.claim))
         };
         let credential = |medium, grade| Ok((medium, grade, Claim::Credential(id)));

@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod lc1;
 pub mod ndef;
 pub mod ntag424;
+pub mod originality;
 pub mod p256;
 pub mod rotating;
 pub mod scan;
@@ -110,6 +111,12 @@ pub trait Machine {
     /// How long the answer to the last command may take, milliseconds; a later one ends the tap with
     /// [`TapProblem::HoldStill`].
     fn wait_ms_max(&self) -> u64;
+
+    /// How long the whole exchange may take, milliseconds, where the protocol says so: an answer after that ends the tap
+    /// with [`TapProblem::HoldStill`].
+    fn exchange_ms_max(&self) -> u64 {
+        u64::MAX
+    }
 
     /// What is worth a line in the log, in the order in which it was met. None of it is secret.
     fn notes(&self) -> &[Note];

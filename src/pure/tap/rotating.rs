@@ -55,6 +55,44 @@ pub struct Rotating {
     pub proof: [u8; 32],
 }
 
+/// The `rotatingBarcode` of a Google object as far as it hangs on the shop's key (readers-and-scanners.md section 3.8).
+#[derive(Clone, PartialEq, Eq)]
+pub struct RotatingParts {
+    /// `valuePattern`: the credential in clear, and the places of time and code.
+    pub value_pattern: String,
+    /// `totpDetails.parameters[0].key`, upper-case hexadecimal (Base16): of this credential alone, for this phone alone.
+    pub key_hex: String,
+    /// `totpDetails.parameters[0].valueLength`, decimal digits.
+    pub value_length: usize,
+    /// `totpDetails.periodMillis`, which Google's JSON writes as a text.
+    pub period_ms: i64,
+    /// `totpDetails.algorithm`.
+    pub algorithm: &'static str,
+}
+
+impl fmt::Debug for RotatingParts {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RotatingParts({})", self.value_pattern)
+    }
+}
+
+/// What the object of a pass with the rotating barcode of credential `id` holds: its own key, derived from the shop's
+/// `master`, and the pattern of its texts. The same master and id give the same parts on every device and at the hub.
+///
+/// # Errors
+/// OpenSSL has no SHA-256.
+pub fn rotating(master: &RotatingKey, id: &CredentialId) -> Result<RotatingParts, ErrorStack> {
+    let key = master.credential_key(id)?;
+    Ok(RotatingParts {
+        value_pattern: RotatingKey::pattern(id),
+        key_hex: key.iter().map(|byte| format!("{byte:02X}")).collect(),
+        value_length: CODE_DIGITS,
+        period_ms: PERIOD_MS,
+        algorithm: "TOTP_SHA1",
+    })
+}
+
 impl RotatingKey {
     /// A master of 32 bytes or more.
     pub fn new(master: &[u8]) -> Self {
@@ -100,6 +138,14 @@ impl RotatingKey {
         proof.update(&id.0);
         proof.update(&counter.to_be_bytes());
         Some(Rotating { id, stamp_unix_s, proof: proof.finish() })
+    }
+
+    /// What the object of that credential's pass holds, so that the phone makes texts that [`RotatingKey::verify`] takes.
+    ///
+    /// # Errors
+    /// OpenSSL has no SHA-256.
+    pub fn parts(&self, id: &CredentialId) -> Result<RotatingParts, ErrorStack> {
+        rotating(self, id)
     }
 
     /// `valuePattern` of the object of that credential.
@@ -182,6 +228,25 @@ mod tests {
             let harmless = (PREFIX.len() + ID_DIGITS..TEXT_LENGTH - CODE_DIGITS).contains(&index);
             assert!(harmless || key().verify(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A phone knows the parts alone: it makes the code with the key in them and fills the pattern.
+    #[test]
+    fn a_phone_that_has_the_parts_shows_texts_that_hold() {
+        let parts = key().parts(&ID).unwrap();
+        assert_eq!((parts.value_length, parts.period_ms, parts.algorithm), (8, 30_000, "TOTP_SHA1"));
+        let pair = |at: usize| u8::from_str_radix(&parts.key_hex[at..at + 2], 16).unwrap();
+        let bytes: Vec<u8> = (0..parts.key_hex.len()).step_by(2).map(pair).collect();
+        assert!(bytes.len() == 32 && !parts.key_hex.bytes().any(|letter| letter.is_ascii_lowercase()));
+        for stamp_unix_s in [0, 29, 30, 1_700_000_000_u64] {
+            let code = hotp(&bytes, stamp_unix_s * 1_000 / parts.period_ms as u64, parts.value_length).unwrap();
+            let filled = parts.value_pattern.replace("{totp_timestamp_seconds}", &format!("{stamp_unix_s:010}"));
+            let text = filled.replace("{totp_value_0}", &code);
+            assert_eq!(key().verify(&text).unwrap().id, ID, "{text}");
+            assert_eq!(text, key().text(&ID, stamp_unix_s as u32).unwrap());
+        }
+        assert!(!format!("{parts:?}").contains(&parts.key_hex));
+        assert_ne!(key().parts(&CredentialId([0; 12])).unwrap().key_hex, parts.key_hex);
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::ndef::{self, Record, Tnf};
 use super::ntag424::Sun;
+use super::originality::{self, Origin, Way};
 use super::{Exchange, Found, Machine, Note, Release, Sealed, Step, TapProblem};
 use crate::pure::apdu::{Header, Response, StatusWord, aid};
 
@@ -28,8 +29,12 @@ const SELECT_CC: [u8; 7] = [0x00, 0xA4, 0x00, 0x0C, 0x02, 0xE1, 0x03];
 const CC_BYTES: u8 = 15;
 /// The most bytes asked for in one READ BINARY.
 const CHUNK_MAX: usize = 0xFB;
+/// The first byte of the UID of a chip that NXP made (ISO/IEC 7816-6).
+const NXP: u8 = 0x04;
 /// Pages of four bytes that one READ of a Type 2 tag gives.
 const PAGES_AT_ONCE: usize = 4;
+/// The page of the capability container of a Type 2 tag; its data area begins with the next one.
+const HEAD_PAGE: u8 = 3;
 /// Where the data area of a Type 2 tag begins.
 const FIRST_PAGE: usize = 4;
 
@@ -42,6 +47,8 @@ pub struct Wanted {
     pub ndef: bool,
     /// The bare UID.
     pub uid: bool,
+    /// How the reader passes on the question for NXP's signature; `None` where it is not asked.
+    pub origin: Option<Way>,
 }
 
 /// What a tag or bare chip gave.
@@ -55,6 +62,8 @@ pub struct TagRead {
     pub wanted: Wanted,
     /// It takes APDUs: an ISO-DEP chip.
     pub iso_dep: bool,
+    /// NXP's signature of a Type 2 tag, where it was asked for and read.
+    pub signature: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for TagRead {
@@ -66,6 +75,12 @@ impl fmt::Debug for TagRead {
 }
 
 impl TagRead {
+    /// What the tag's signature says of its origin.
+    pub fn origin(&self) -> Origin {
+        let uid = self.uid.as_deref().and_then(|uid| <[u8; 7]>::try_from(uid).ok());
+        uid.zip(self.signature).map_or(Origin::Unknown, |(uid, signature)| originality::ntag21x(&uid, &signature))
+    }
+
     /// The NTAG 424 link of its message, whether or not the shop made it.
     pub fn sun(&self) -> Option<Sun> {
         self.texts().iter().find_map(|text| Sun::parse(text))
@@ -104,6 +119,8 @@ enum Stage {
     GettingUid,
     ReadingHead,
     ReadingArea,
+    /// The question for the signature of that index is under way.
+    AskingOrigin(usize),
     Over,
 }
 
@@ -122,6 +139,7 @@ pub struct Tag {
     /// The largest file that the container allows.
     file_max: usize,
     command: Vec<u8>,
+    signature: Option<[u8; 32]>,
     over: Option<Exchange>,
     notes: Vec<Note>,
 }
@@ -150,6 +168,7 @@ impl Tag {
             chunk: CHUNK_MAX,
             file_max: 0,
             command: Vec::new(),
+            signature: None,
             over: None,
             notes: Vec::new(),
         }
@@ -169,8 +188,36 @@ impl Tag {
     }
 
     fn give(&mut self, ndef: Option<Vec<u8>>) -> Step {
+        let nxp = matches!(self.uid.as_deref(), Some([NXP, ..]));
+        if self.kind == Kind::Type2 && self.wanted.origin.is_some() && nxp {
+            self.bytes = ndef.unwrap_or_default();
+            return self.ask_origin(0);
+        }
+        self.hand_over(ndef)
+    }
+
+    /// Asks for NXP's signature, each command of the reader's way in turn. A reader or chip that does not know it changes
+    /// nothing.
+    fn ask_origin(&mut self, index: usize) -> Step {
+        let commands = self.wanted.origin.map_or_else(Vec::new, Way::commands);
+        match commands.get(index) {
+            Some(command) => self.go_on(Stage::AskingOrigin(index), command.clone()),
+            None => {
+                let ndef = std::mem::take(&mut self.bytes);
+                self.hand_over((!ndef.is_empty()).then_some(ndef))
+            }
+        }
+    }
+
+    fn origin_answered(&mut self, data: &[u8], index: usize) -> Step {
+        self.signature = self.signature.or(self.wanted.origin.and_then(|way| way.signature(data)));
+        self.ask_origin(index + 1)
+    }
+
+    fn hand_over(&mut self, ndef: Option<Vec<u8>>) -> Step {
         let iso_dep = self.kind == Kind::IsoDep;
-        let read = TagRead { uid: self.uid.clone(), ndef, wanted: self.wanted, iso_dep };
+        let signature = self.signature;
+        let read = TagRead { uid: self.uid.clone(), ndef, wanted: self.wanted, iso_dep, signature };
         self.end(Found::Sealed(vec![Sealed::Tag(read)]))
     }
 
@@ -232,12 +279,16 @@ impl Tag {
     /// The whole message is here. A link of an NTAG 424 says its UID itself.
     fn message_read(&mut self) -> Step {
         let ndef = Some(std::mem::take(&mut self.bytes));
-        let read = TagRead { uid: None, ndef, wanted: self.wanted, iso_dep: true };
+        let read = TagRead { uid: None, ndef, wanted: self.wanted, iso_dep: true, signature: None };
         let enough = self.uid.is_some() || (self.wanted.sun && read.sun().is_some());
         self.bytes = read.ndef.unwrap_or_default();
         if enough {
             let ndef = Some(std::mem::take(&mut self.bytes));
             return self.give(ndef);
+        }
+        if !self.wanted.ndef {
+            // No link, and nobody asked for anything else of a message.
+            return self.without_ndef(None);
         }
         self.go_on(Stage::GettingUid, GET_UID.to_vec())
     }
@@ -252,37 +303,49 @@ impl Tag {
                 let ndef = std::mem::take(&mut self.bytes);
                 self.give((!ndef.is_empty()).then_some(ndef))
             }
-            Kind::Type2 if self.wanted.ndef => self.go_on(Stage::ReadingHead, read_pages(0)),
+            Kind::Type2 if self.wanted.ndef => self.go_on(Stage::ReadingHead, read_pages(HEAD_PAGE)),
             Kind::Type2 | Kind::Bare => self.give(None),
         }
     }
 
-    /// Page 3 of a Type 2 tag: `E1`, version 1, the size of the data area in units of eight bytes (section 2.1).
+    /// Page 3 of a Type 2 tag: `E1`, version 1, the size of the data area in units of eight bytes (section 2.1). The same
+    /// answer holds the first twelve bytes of that area.
     fn head_read(&mut self, data: &[u8], status: StatusWord) -> Step {
         if status != StatusWord::Success {
             return self.without_ndef(None);
         }
         match data {
-            [.., 0xE1, version, size, _] if data.len() == 16 && version >> 4 == 1 => {
+            [0xE1, version, size, _, area @ ..] if data.len() == PAGES_AT_ONCE * 4 && version >> 4 == 1 => {
                 self.length = (usize::from(*size) * 8).min(NDEF_MAX);
-                self.read_area()
+                self.area_grows(area)
             }
             _ => self.without_ndef(None),
         }
     }
 
     fn read_area(&mut self) -> Step {
-        let page = FIRST_PAGE + self.bytes.len() / 4;
-        match u8::try_from(page) {
+        match u8::try_from(self.next_page()) {
             Ok(page) if self.bytes.len() < self.length => self.go_on(Stage::ReadingArea, read_pages(page)),
             _ => self.without_ndef(Some("a data area without a whole NDEF message")),
         }
+    }
+
+    /// The page to read from. The last read begins earlier rather than going past the data area: behind it some tags begin
+    /// again at page 0, and others refuse.
+    fn next_page(&self) -> usize {
+        let end = FIRST_PAGE + self.length / 4;
+        (FIRST_PAGE + self.bytes.len() / 4).min(end.saturating_sub(PAGES_AT_ONCE)).max(FIRST_PAGE)
     }
 
     fn area_read(&mut self, data: &[u8]) -> Step {
         if data.len() != PAGES_AT_ONCE * 4 {
             return self.without_ndef(Some("a page of another length"));
         }
+        let known = (FIRST_PAGE + self.bytes.len() / 4) - self.next_page();
+        self.area_grows(&data[known * 4..])
+    }
+
+    fn area_grows(&mut self, data: &[u8]) -> Step {
         self.bytes.extend_from_slice(data);
         let readable = self.bytes.len().min(self.length);
         match message_in(&self.bytes[..readable]) {
@@ -374,6 +437,7 @@ impl Machine for Tag {
             Stage::ReadingFile => self.file_read(data),
             Stage::ReadingHead => self.head_read(data, status),
             Stage::ReadingArea => self.area_read(data),
+            Stage::AskingOrigin(index) => self.origin_answered(data, index),
             Stage::GettingUid | Stage::Idle | Stage::Over => self.uid_read(data, status),
         }
     }
@@ -392,7 +456,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: Wanted = Wanted { sun: true, ndef: true, uid: true };
+    const ALL: Wanted = Wanted { sun: true, ndef: true, uid: true, origin: None };
     const OK: [u8; 2] = [0x90, 0x00];
 
     /// Feeds the answers one after the other, `9000` alone when there are no more; commands sent, and the end.
@@ -451,22 +515,25 @@ mod tests {
         assert!(read(exchange).sun().is_some());
         let (sent, exchange) = run(Kind::IsoDep, Wanted { sun: false, ..ALL }, &answers);
         assert_eq!((sent.len(), exchange.found), (8, Found::OtherProtocol), "without its UID it is nothing else");
+        let link_only = Wanted { sun: true, ndef: false, ..Wanted::default() };
+        let other = [b"\xD1\x01\x37T\x02en".as_slice(), &[b'x'; 52], &OK].concat();
+        let answers: [&[u8]; 6] = [&OK, &OK, CC, &OK, b"\x00\x3B\x90\x00", &other];
+        let (sent, exchange) = run(Kind::IsoDep, link_only, &answers);
+        assert_eq!((sent.len(), exchange.found), (6, Found::OtherProtocol), "no link: its UID is not asked for");
     }
 
     #[test]
     fn a_type_2_tag_is_read_to_the_end_of_its_message() {
-        let head =
-            [&[4, 0xA1, 0xB2, 0x9F, 0xC3, 0xD4, 0xE5, 0xF6, 4, 0x48, 0, 0, 0xE1, 0x10, 0x12, 0][..], &OK].concat();
-        let area =
-            b"\x01\x03\xA0\x0C\x34\x03\x0D\xD1\x01\x09T\x02enLC1ABC\xFE\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
-        let (first, second) = ([&area[..16], &OK].concat(), [&area[16..32], &OK].concat());
-        let (sent, exchange) = run(Kind::Type2, ALL, &[UID, &head, &first, &second]);
-        assert_eq!(sent[1..], [read_pages(0), read_pages(4), read_pages(8)]);
+        let head = [&[0xE1, 0x10, 0x12, 0][..], b"\x01\x03\xA0\x0C\x34\x03\x0D\xD1\x01\x09T\x02", &OK].concat();
+        let area = [b"enLC1ABC\xFE\x00\x00\x00\x00\x00\x00\x00".as_slice(), &OK].concat();
+        let (sent, exchange) = run(Kind::Type2, ALL, &[UID, &head, &area]);
+        assert_eq!(sent[1..], [read_pages(3), read_pages(7)]);
         assert_eq!(read(exchange).texts(), ["LC1ABC"]);
 
         // Filled with nulls: the size of the data area ends it.
         let nulls = [&[0; 16][..], &OK].concat();
-        let answers: Vec<&[u8]> = [UID, &head].into_iter().chain(std::iter::repeat_n(&nulls[..], 100)).collect();
+        let blank = [&[0xE1, 0x10, 0x12, 0][..], &[0; 12], &OK].concat();
+        let answers: Vec<&[u8]> = [UID, &blank].into_iter().chain(std::iter::repeat_n(&nulls[..], 100)).collect();
         let (sent, exchange) = run(Kind::Type2, ALL, &answers);
         let read = read(exchange);
         assert_eq!((sent.len(), read.ndef, read.uid.is_some()), (2 + 9, None, true));
@@ -487,6 +554,29 @@ mod tests {
         assert_eq!(run(Kind::IsoDep, without, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::Bare, ALL, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::IsoDep, ALL, &[&[0x90]]).1.found, Found::Problem(TapProblem::HoldStill));
+    }
+
+    #[test]
+    fn a_signature_is_asked_for_where_the_owner_and_the_reader_say_so() {
+        let wanted = Wanted { uid: true, origin: Some(Way::Direct), ..Wanted::default() };
+        let uid: &[u8] = b"\x04\xE1\x0C\xDA\x99\x3C\x80\x90\x00";
+        let digits = "8B76052EE42F5567BEB53238B3E3F9950707C0DCC956B5C5EFCFDB709B2D82B3";
+        let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        let signature: Vec<u8> = (0..64).step_by(2).map(byte).collect();
+        let genuine = [&[0xD5, 0x43, 0x00][..], &signature, &OK].concat();
+        let forged = [&[0xD5, 0x43, 0x00][..], &[7; 32], &OK].concat();
+        for (answer, origin) in
+            [(&genuine[..], Origin::Genuine), (&forged, Origin::Forged), (&[0x63, 0x00], Origin::Unknown)]
+        {
+            let (sent, exchange) = run(Kind::Type2, wanted, &[uid, answer]);
+            assert_eq!((sent.len(), read(exchange).origin()), (2, origin));
+        }
+        // Chips of other makers, and those that take APDUs, are not asked.
+        assert_eq!(run(Kind::Type2, wanted, &[b"\x05\xE1\x0C\xDA\x99\x3C\x80\x90\x00"]).0.len(), 1);
+        assert_eq!(run(Kind::Bare, wanted, &[uid]).0.len(), 1);
+        let session = Wanted { origin: Some(Way::Transparent), ..wanted };
+        let (sent, exchange) = run(Kind::Type2, session, &[uid, &[0x6A, 0x81], &[0x6A, 0x81], &[0x6A, 0x81]]);
+        assert_eq!((sent.len(), read(exchange).origin()), (4, Origin::Unknown), "a reader without such sessions");
     }
 
     #[test]

@@ -84,6 +84,14 @@ impl Machine for Wallet {
         }
     }
 
+    fn exchange_ms_max(&self) -> u64 {
+        match (self.speaking, &self.apple, &self.google) {
+            (Speaking::Apple, Some(apple), _) => apple.exchange_ms_max(),
+            (Speaking::Google, _, Some(google)) => google.exchange_ms_max(),
+            _ => u64::MAX,
+        }
+    }
+
     fn notes(&self) -> &[Note] {
         match (self.speaking, &self.apple, &self.google) {
             (Speaking::Apple, Some(apple), _) => apple.notes(),

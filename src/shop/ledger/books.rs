@@ -295,7 +295,8 @@ impl Txn<'_> {
         due_ms: Option<i64>,
     ) -> Result<i64, LedgerError> {
         self.query_one(
-            "UPDATE card SET standing = ?2, due_ms = ?3, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            "UPDATE card SET standing = ?2, due_ms = ?3, revision = revision + 1, listed = 0 WHERE serial = ?1
+             RETURNING revision",
             params![Sql(serial), standing, due_ms],
             |row| row.get(0),
         )?
@@ -311,8 +312,8 @@ impl Txn<'_> {
         expires_on: Option<Date>,
     ) -> Result<i64, LedgerError> {
         self.query_one(
-            "UPDATE card SET deleted = ?2, blocked = ?3, expires_on = ?4, revision = revision + 1 WHERE serial = ?1
-             RETURNING revision",
+            "UPDATE card SET deleted = ?2, blocked = ?3, expires_on = ?4, revision = revision + 1, listed = 0
+             WHERE serial = ?1 RETURNING revision",
             params![Sql(serial), deleted, blocked, expires_on.map(|date| date.to_string())],
             |row| row.get(0),
         )?
@@ -334,6 +335,12 @@ impl Txn<'_> {
                 credential.chip
             ],
         )?;
+        Ok(())
+    }
+
+    /// A live credential names another card from now on.
+    pub fn credential_move(&mut self, id: &[u8], card: Serial) -> Result<(), LedgerError> {
+        self.execute("UPDATE credential SET card = ?2 WHERE id = ?1 AND revoked_ms IS NULL", params![id, Sql(card)])?;
         Ok(())
     }
 

@@ -53,6 +53,27 @@ pub enum LedgerError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// The ledger is not there, and there is a copy of one.
+    #[error(
+        "the ledger {} is missing or empty, and there is a copy of its events: nothing was begun anew. Run 'stampd ledger \
+         restore', which brings everything back; to begin with empty books on purpose, move the copies away first",
+        path.display()
+    )]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The segment copy knows more than the ledger, and cannot bring it back by itself.
+    #[error(
+        "the ledger lost {missing} event(s) that its segment copy knows, and they do not follow ({why}); put the newest \
+         backup in its place with 'stampd ledger restore'"
+    )]
+    Behind {
+        /// How many.
+        missing: i64,
+        /// Why they do not follow.
+        why: String,
+    },
     /// A migration that was applied once has other text now.
     #[error("migration {number} of the ledger differs from the one that was applied; install an unmodified stampd")]
     MigrationChanged {
@@ -66,7 +87,9 @@ pub enum LedgerError {
     #[error("the storage under the ledger failed ({0}); check the disk: nothing was booked")]
     Storage(String),
     /// The file holds what no ledger of ours holds.
-    #[error("the ledger is damaged: {0}; run 'stampd ledger verify', then restore the newest backup")]
+    #[error(
+        "the ledger is damaged: {0}; run 'stampd ledger verify', then restore the newest backup with 'stampd ledger restore'"
+    )]
     Damaged(String),
     /// The writer has stopped: the daemon is going down.
     #[error("the ledger is closing; ask again once stampd runs")]

@@ -44,6 +44,7 @@ impl Txn<'_> {
              ON CONFLICT (chip) DO UPDATE SET counter = MAX(counter, excluded.counter)",
             params![chip.as_slice(), counter],
         )?;
+        self.keep("chip_counter", [chip]);
         Ok(())
     }
 

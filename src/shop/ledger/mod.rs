@@ -11,6 +11,7 @@
 
 mod books;
 mod error;
+mod lists;
 mod media;
 mod migrate;
 mod people;
@@ -19,6 +20,8 @@ mod read;
 mod requests;
 mod restore;
 mod sales;
+mod segments;
+mod state;
 #[cfg(test)]
 mod tests;
 mod txn;
@@ -35,13 +38,18 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use books::{CardRow, CredentialRow, PostedEvent};
 pub use error::{LedgerError, WriteError};
+pub use lists::{CardFigures, PersonFilter, PersonOrder, PersonPage, PersonSort};
 pub use media::BindingRow;
-pub use people::{Person, PersonOrder, PersonRow, StaffRow, TokenRow};
+pub use people::{Person, PersonRow, StaffRow, TokenRow};
 pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
-pub use restore::restore;
+pub use restore::{Restoring, aside_path, set_aside};
 pub use sales::{PresentedRow, SaleRow, SaleState};
+pub use segments::{
+    Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,
+};
+pub use state::LedgerState;
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
 
@@ -57,6 +65,8 @@ pub struct Ledger {
 struct Inner {
     path: PathBuf,
     readers: read::ReaderPool,
+    state: state::StateCell,
+    segments: Option<(PathBuf, SegmentWatch)>,
     /// After the readers: the last connection that closes copies the write-ahead log into the file, and a reader cannot.
     writer: writer::WriterHandle,
     live: broadcast::Sender<LiveRow>,
@@ -71,13 +81,45 @@ impl Ledger {
     /// Another process holds it; the folder cannot be written; the file is no ledger, of a later schema, or damaged.
     /// Each error names the remedy, and the file is left as it was.
     pub fn open(path: &Path, now_ms: i64) -> Result<Self, LedgerError> {
+        Self::open_with(path, None, now_ms)
+    }
+
+    /// [`Ledger::open`] with the segment copy in the folder `segments`: events that the ledger lost are brought back from
+    /// it first, and from now on it takes every commit (SYNC.md C.2).
+    ///
+    /// # Errors
+    /// Beside those of [`Ledger::open`]: the ledger is missing or empty while the copy is not; the copy knows events that
+    /// cannot be brought back.
+    pub fn open_with(path: &Path, segments: Option<&Path>, now_ms: i64) -> Result<Self, LedgerError> {
         let lock = lock_take(path)?;
+        let state = state::StateCell::new(path);
+        if let Ok(what) = std::fs::read_to_string(state::mark_path(path)) {
+            return Err(LedgerError::Damaged(what));
+        }
+        let is_there = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        if !is_there && segments.is_some_and(segments::holds) {
+            return Err(LedgerError::Missing { path: path.to_owned() });
+        }
         let connection = connection_open(path)?;
         migrate::bring_forward(&connection, path, now_ms)?;
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
-        let writer = writer::start(connection, path.to_owned(), live.clone())?;
-        let readers = read::ReaderPool::new(path)?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer, readers, live, _lock: lock }) })
+        let copy = segments.map(|folder| {
+            let newest = segments::settle(&connection, folder)?;
+            let (_, _, tail) = read::Reads::of(&connection).counts()?;
+            segments::Segments::start(folder, path, newest, tail)
+        });
+        let copy = copy.transpose()?;
+        let watch = segments.zip(copy.as_ref()).map(|(folder, copy)| (folder.to_owned(), copy.watch()));
+        let writer = writer::start(writer::WriterParts {
+            connection,
+            path: path.to_owned(),
+            live: live.clone(),
+            state: state.clone(),
+            segments: copy,
+        })?;
+        let readers = read::ReaderPool::new(path, state.clone())?;
+        let inner = Inner { path: path.to_owned(), writer, readers, state, segments: watch, live, _lock: lock };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Hands `work` to the writer thread. It runs in a savepoint inside the writer's next transaction; what it returns
@@ -111,6 +153,31 @@ impl Ledger {
     /// Live events as they are committed from now on.
     pub fn live(&self) -> broadcast::Receiver<LiveRow> {
         self.inner.live.subscribe()
+    }
+
+    /// Whether it books, and if not why.
+    pub fn state(&self) -> LedgerState {
+        self.inner.state.now()
+    }
+
+    /// Refuses everything from now on, also at the next start: the file was found damaged.
+    pub fn condemn(&self, what: &str) {
+        self.inner.state.condemn(what);
+    }
+
+    /// Whether something read since the last call was not as it should be, so that the file wants checking.
+    pub fn suspected_take(&self) -> bool {
+        self.inner.state.suspected_take()
+    }
+
+    /// How the segment copy fares; `None` where there is none.
+    pub fn segments(&self) -> Option<SegmentState> {
+        self.inner.segments.as_ref().map(|(_, watch)| watch.now())
+    }
+
+    /// Takes away segment files that a backup ending in row `until` makes superfluous; answers how many.
+    pub fn segments_prune(&self, until: i64) -> Result<usize, LedgerError> {
+        self.inner.segments.as_ref().map_or(Ok(0), |(folder, _)| segments::prune(folder, until))
     }
 
     /// The ledger file.

@@ -41,6 +41,14 @@ pub struct Person {
     pub consents: String,
 }
 
+impl Person {
+    /// The name as lists sort it: family name, then given name, in small letters; empty where neither is known.
+    pub fn name_key(&self) -> String {
+        let part = |name: &Option<String>| name.as_deref().unwrap_or_default().to_lowercase();
+        format!("{} {}", part(&self.last_name), part(&self.first_name)).trim_end().to_owned()
+    }
+}
+
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Person(…)")
@@ -60,19 +68,6 @@ pub struct PersonRow {
     pub revision: i64,
     /// What the person told.
     pub person: Person,
-}
-
-/// In which order customers are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PersonOrder {
-    /// By family name, then given name; who has none first.
-    Name,
-    /// The other way round.
-    NameFalling,
-    /// Who joined first, first.
-    Joined,
-    /// Who joined last, first.
-    JoinedFalling,
 }
 
 /// An API token, without its secret.
@@ -101,10 +96,10 @@ pub struct StaffRow {
     pub pin_hash: String,
 }
 
-const PERSON_COLUMNS: &str = "c.id, c.created_ms, c.referrer, c.revision, p.first_name, p.last_name, p.email,
+pub(super) const PERSON_COLUMNS: &str = "c.id, c.created_ms, c.referrer, c.revision, p.first_name, p.last_name, p.email,
     p.email_verified, p.phone, p.birth_date, p.birth_known, p.language, p.telegram_id, p.groups, p.custom, p.utm, p.consents";
 
-fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
+pub(super) fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     let referrer = row.get_ref(2)?.as_blob_or_null()?.is_some();
     Ok(PersonRow {
         id: CustomerId(uuid_column(row, 0)?),
@@ -155,7 +150,8 @@ impl Reads<'_> {
     /// The customer of that id.
     pub fn person_fetch(&self, id: CustomerId) -> Result<Option<PersonRow>, LedgerError> {
         let mut statement = self.prepare(&format!(
-            "SELECT {PERSON_COLUMNS} FROM customer c LEFT JOIN person p ON p.customer = c.id WHERE c.id = ?1"
+            "SELECT {PERSON_COLUMNS} FROM customer c LEFT JOIN person p ON p.customer = c.id
+             WHERE c.id = ?1 AND c.removed_ms IS NULL"
         ))?;
         Ok(statement.query_row([id.0.as_bytes()], person_row).optional()?)
     }
@@ -191,46 +187,6 @@ impl Reads<'_> {
         Ok(statement.query_row([link.as_slice()], |row| Ok(CustomerId(uuid_column(row, 0)?))).optional()?)
     }
 
-    /// A page of customers, at most `limit`, behind the customer `after`.
-    ///
-    /// `text` finds by part of a name or e-mail address, or of a phone number's digits; `also` is one more customer to
-    /// find, where the text is the serial of a card.
-    pub fn persons_page(
-        &self,
-        text: Option<&str>,
-        also: Option<CustomerId>,
-        order: PersonOrder,
-        after: Option<CustomerId>,
-        limit: usize,
-    ) -> Result<Vec<PersonRow>, LedgerError> {
-        const NAME: &str = "lower(coalesce(p.last_name, '') || ' ' || coalesce(p.first_name, ''))";
-        let (key, same, than, direction) = match order {
-            PersonOrder::Name => (NAME, NAME, ">", "ASC"),
-            PersonOrder::NameFalling => (NAME, NAME, "<", "DESC"),
-            PersonOrder::Joined => ("c.created_ms", "c.created_ms", ">", "ASC"),
-            PersonOrder::JoinedFalling => ("c.created_ms", "c.created_ms", "<", "DESC"),
-        };
-        let mut statement = self.prepare(&format!(
-            "SELECT {PERSON_COLUMNS} FROM customer c LEFT JOIN person p ON p.customer = c.id
-             WHERE (?1 IS NULL OR c.id = ?2 OR lower(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')) LIKE ?1 ESCAPE '!'
-                    OR lower(p.email) LIKE ?1 ESCAPE '!' OR (?3 IS NOT NULL AND p.phone LIKE ?3))
-               AND (?4 IS NULL OR ({key}, c.id) {than}
-                    (SELECT {same}, c.id FROM customer c LEFT JOIN person p ON p.customer = c.id WHERE c.id = ?4))
-             ORDER BY {key} {direction}, c.id {direction} LIMIT ?5"
-        ))?;
-        let digits: Option<String> = text
-            .map(|text| text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect::<String>())
-            .filter(|digits| digits.len() >= 3)
-            .map(|digits| format!("%{digits}%"));
-        let like = text.map(|text| {
-            let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
-            format!("%{escaped}%")
-        });
-        let id = |id: &Option<CustomerId>| id.map(|id| id.0.as_bytes().to_vec());
-        let rows = statement.query_map(params![like, id(&also), digits, id(&after), limit as i64], person_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// The live token whose secret has this SHA-256.
     pub fn token_by_secret(&self, secret_hash: &[u8; 32]) -> Result<Option<TokenRow>, LedgerError> {
         let mut statement =
@@ -262,8 +218,8 @@ impl Txn<'_> {
         let person = &row.person;
         self.execute(
             "INSERT INTO person (customer, first_name, last_name, email, email_verified, phone, birth_date, birth_known,
-                 language, telegram_id, groups, custom, utm, consents)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 language, telegram_id, groups, custom, utm, consents, name_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             params![
                 row.id.0.as_bytes(),
                 person.first_name,
@@ -278,7 +234,8 @@ impl Txn<'_> {
                 person.groups,
                 person.custom,
                 person.utm,
-                person.consents
+                person.consents,
+                person.name_key()
             ],
         )?;
         Ok(())
@@ -288,13 +245,13 @@ impl Txn<'_> {
     pub fn person_store(&mut self, id: CustomerId, person: &Person, now_ms: i64) -> Result<i64, LedgerError> {
         self.execute(
             "INSERT INTO person (customer, first_name, last_name, email, email_verified, phone, birth_date, birth_known,
-                 language, telegram_id, groups, custom, utm, consents)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 language, telegram_id, groups, custom, utm, consents, name_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (customer) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
                  email = excluded.email, email_verified = excluded.email_verified, phone = excluded.phone,
                  birth_date = excluded.birth_date, birth_known = excluded.birth_known, language = excluded.language,
                  telegram_id = excluded.telegram_id, groups = excluded.groups, custom = excluded.custom,
-                 utm = excluded.utm, consents = excluded.consents",
+                 utm = excluded.utm, consents = excluded.consents, name_key = excluded.name_key",
             params![
                 id.0.as_bytes(),
                 person.first_name,
@@ -309,7 +266,8 @@ impl Txn<'_> {
                 person.groups,
                 person.custom,
                 person.utm,
-                person.consents
+                person.consents,
+                person.name_key()
             ],
         )?;
         self.query_one(
@@ -323,7 +281,7 @@ impl Txn<'_> {
     /// A card belongs to another customer from now on.
     pub fn card_owner_store(&mut self, serial: Serial, customer: CustomerId) -> Result<i64, LedgerError> {
         self.query_one(
-            "UPDATE card SET customer = ?2, revision = revision + 1 WHERE serial = ?1 RETURNING revision",
+            "UPDATE card SET customer = ?2, revision = revision + 1, listed = 0 WHERE serial = ?1 RETURNING revision",
             params![super::txn::Sql(serial), customer.0.as_bytes()],
             |row| row.get(0),
         )?
@@ -334,6 +292,10 @@ impl Txn<'_> {
     /// person goes. The customer must have no card any more.
     pub fn customer_absorb(&mut self, gone: CustomerId, into: CustomerId) -> Result<(), LedgerError> {
         let (gone, into) = (gone.0, into.0);
+        for name in ["customer", "person"] {
+            self.keep(name, [gone.as_bytes()]);
+        }
+        self.keep_found("customer", "SELECT id FROM customer WHERE referrer = ?1", [gone.as_bytes()])?;
         self.execute(
             "UPDATE customer SET referrer = ?2 WHERE referrer = ?1 AND id <> ?2",
             params![gone.as_bytes(), into.as_bytes()],
@@ -361,6 +323,7 @@ impl Txn<'_> {
                 now_ms
             ],
         )?;
+        self.keep("api_token", [token.id.0.as_bytes()]);
         Ok(())
     }
 
@@ -370,6 +333,7 @@ impl Txn<'_> {
             "INSERT INTO staff (id, name, role, pin_hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![staff.id.0.as_bytes(), staff.name, staff.role.name(), staff.pin_hash, now_ms],
         )?;
+        self.keep("staff", [staff.id.0.as_bytes()]);
         Ok(())
     }
 }

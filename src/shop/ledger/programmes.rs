@@ -59,6 +59,9 @@ impl Txn<'_> {
             "INSERT INTO programme_version (programme, version, sha256, source, since_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![programme.as_str(), version, hash, source, now.wall_ms],
         )?;
+        // Other rules may have other levels.
+        self.execute("UPDATE card SET listed = 0 WHERE programme = ?1 AND listed = 1", [programme.as_str()])?;
+        self.keep("programme_version", [&programme.as_str(), &version]);
         Ok((RuleVersion(version), true))
     }
 }

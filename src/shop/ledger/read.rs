@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::error::LedgerError;
+use super::state::StateCell;
 use super::txn::Txn;
 
 /// Connections of the pool: enough for a console page and two tills at once on a small device.
@@ -17,6 +18,10 @@ pub struct Reads<'c> {
 }
 
 impl<'c> Reads<'c> {
+    pub(super) fn of(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
     pub(super) fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, LedgerError> {
         Ok(self.connection.prepare_cached(statement)?)
     }
@@ -42,6 +47,13 @@ impl ReadOnly {
         Ok(Self { connection })
     }
 
+    /// Opens a ledger of any schema that this program knows, to be copied.
+    pub(super) fn open_any(path: &Path) -> Result<Self, LedgerError> {
+        let connection = open(path)?;
+        super::migrate::ours(&connection, path)?;
+        Ok(Self { connection })
+    }
+
     /// Runs `look` on one snapshot.
     pub fn with<T>(&self, look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let snapshot = self.connection.unchecked_transaction()?;
@@ -64,19 +76,32 @@ impl ReadOnly {
 /// The pool of read-only connections.
 pub struct ReaderPool {
     path: PathBuf,
+    state: StateCell,
     idle: Mutex<Vec<Connection>>,
     returned: Condvar,
 }
 
 impl ReaderPool {
-    pub fn new(path: &Path) -> Result<Self, LedgerError> {
+    pub fn new(path: &Path, state: StateCell) -> Result<Self, LedgerError> {
         let idle = (0..READERS).map(|_| open(path)).collect::<Result<_, _>>()?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(idle), returned: Condvar::new() })
+        Ok(Self { path: path.to_owned(), state, idle: Mutex::new(idle), returned: Condvar::new() })
     }
 
     /// Runs `look` on one snapshot.
     pub fn with<T>(&self, look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let lease = self.take();
+        let seen = self.look(&lease, look);
+        if matches!(seen, Err(LedgerError::Damaged(_))) {
+            self.state.suspect();
+        }
+        seen
+    }
+
+    fn look<T>(
+        &self,
+        lease: &Lease<'_>,
+        look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
         let snapshot = lease.connection()?.unchecked_transaction()?;
         let seen = look(&Reads { connection: &snapshot });
         snapshot.finish()?;
@@ -117,7 +142,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<Connection, LedgerError> {
+pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| LedgerError::open(path, error))?;

@@ -100,6 +100,22 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
+    /// The last counted visit of a card.
+    pub fn visit_fetch(&self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
+        let mut statement =
+            self.prepare("SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1")?;
+        let past = statement.query_row([Sql(card)], |row| {
+            Ok(PastVisit {
+                visit: VisitId(uuid_column(row, 0)?),
+                boot_id: BootId(row.get(1)?),
+                boot_ns: row.get(2)?,
+                at_ms: row.get(3)?,
+                answer: row.get(4)?,
+            })
+        });
+        Ok(past.optional()?)
+    }
+
     /// How many rows wait in the outbox.
     pub fn outbox_waiting(&self) -> Result<i64, LedgerError> {
         Ok(self.prepare("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?)
@@ -137,6 +153,7 @@ impl Txn<'_> {
             "INSERT INTO idempotency (token, key, body_hash, status, answer, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![token.0.as_bytes(), key, body_hash, answer.status, answer.body, now.wall_ms],
         )?;
+        self.keep("idempotency", [token.0.as_bytes(), &key]);
         self.execute(
             "DELETE FROM idempotency WHERE (token, key) IN
              (SELECT token, key FROM idempotency WHERE made_ms < ?1 ORDER BY made_ms LIMIT ?2)",
@@ -152,6 +169,7 @@ impl Txn<'_> {
             params![proof, now.wall_ms],
         )? == 1;
         if fresh {
+            self.keep("used_proof", [proof]);
             // Its neighbours lie on the page that is written anyway; over time every proof is some new one's neighbour.
             self.execute(
                 "DELETE FROM used_proof WHERE proof IN
@@ -160,23 +178,6 @@ impl Txn<'_> {
             )?;
         }
         Ok(!fresh)
-    }
-
-    /// The last counted visit of a card.
-    pub fn visit_fetch(&mut self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
-        self.query_one(
-            "SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1",
-            [Sql(card)],
-            |row| {
-                Ok(PastVisit {
-                    visit: VisitId(uuid_column(row, 0)?),
-                    boot_id: BootId(row.get(1)?),
-                    boot_ns: row.get(2)?,
-                    at_ms: row.get(3)?,
-                    answer: row.get(4)?,
-                })
-            },
-        )
     }
 
     /// Keeps a visit as the card's last counted one.
@@ -194,6 +195,7 @@ impl Txn<'_> {
                 past.answer
             ],
         )?;
+        self.keep("recent_visit", [&Sql(card)]);
         Ok(())
     }
 
@@ -204,6 +206,7 @@ impl Txn<'_> {
              ON CONFLICT (topic, card) DO UPDATE SET revision = excluded.revision, next_attempt_ms = excluded.made_ms",
             params![topic, Sql(card), revision, now.wall_ms],
         )?;
+        self.keep("outbox", [&topic, &Sql(card)]);
         Ok(())
     }
 

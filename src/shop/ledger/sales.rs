@@ -126,6 +126,13 @@ impl Reads<'_> {
         Ok(statement.query_row(params![txn_id, now_ms - TXN_KEPT_MS], sale_row).optional()?)
     }
 
+    /// The newest sale that ever had the till's number: what a customer brings back after months carries it on the bill.
+    pub fn sale_newest_by_txn(&self, txn_id: &str) -> Result<Option<SaleRow>, LedgerError> {
+        let mut statement =
+            self.prepare(&format!("SELECT {SALE_COLUMNS} FROM sale WHERE txn_id = ?1 ORDER BY made_ms DESC LIMIT 1"))?;
+        Ok(statement.query_row([txn_id], sale_row).optional()?)
+    }
+
     /// The sale of our number.
     pub fn sale_fetch(&self, id: SaleId) -> Result<Option<SaleRow>, LedgerError> {
         let mut statement = self.prepare(&format!("SELECT {SALE_COLUMNS} FROM sale WHERE sale_id = ?1"))?;
@@ -190,6 +197,7 @@ impl Txn<'_> {
                 sale.made_ms
             ],
         )?;
+        self.keep("sale", [sale.id.0.as_bytes()]);
         Ok(())
     }
 

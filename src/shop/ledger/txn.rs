@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params};
 
 use super::error::LedgerError;
 use super::requests::LiveRow;
+use super::segments::Kept;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{DeviceId, Event, EventId, Hlc, Incarnation, Moment, Now, Serial};
 use crate::pure::wire::event::{EVENT_BYTES_MAX, event_bytes, event_hash};
@@ -62,11 +63,31 @@ pub struct TxnContext {
     pub hlc: Hlc,
 }
 
+/// What follows a commit: events for listeners, and rows for the segment copy.
+#[derive(Default)]
+pub struct Effects {
+    pub live: Vec<LiveRow>,
+    pub kept: Vec<Kept>,
+}
+
+impl Effects {
+    /// How far they go now.
+    pub fn mark(&self) -> (usize, usize) {
+        (self.live.len(), self.kept.len())
+    }
+
+    /// Forgets what came after `mark`: its work was undone.
+    pub fn rewind(&mut self, mark: (usize, usize)) {
+        self.live.truncate(mark.0);
+        self.kept.truncate(mark.1);
+    }
+}
+
 /// One piece of work inside the writer's transaction. What it writes is undone when the work ends with an error.
 pub struct Txn<'c> {
     connection: &'c Connection,
     tail: &'c mut Tail,
-    live: &'c mut Vec<LiveRow>,
+    effects: &'c mut Effects,
     fault: Option<LedgerError>,
 }
 
@@ -87,8 +108,36 @@ impl Appended {
 }
 
 impl<'c> Txn<'c> {
-    pub(super) fn new(connection: &'c Connection, tail: &'c mut Tail, live: &'c mut Vec<LiveRow>) -> Self {
-        Self { connection, tail, live, fault: None }
+    pub(super) fn new(connection: &'c Connection, tail: &'c mut Tail, effects: &'c mut Effects) -> Self {
+        Self { connection, tail, effects, fault: None }
+    }
+
+    /// Leaves a row to the segment copy, named by the columns of its table's key ([`super::segments::TABLES`]). Rows that an
+    /// event names (card, customer, sale, text) come along with it.
+    pub(super) fn keep<const N: usize>(&mut self, table: &'static str, key: [&dyn ToSql; N]) {
+        let owned = key.iter().filter_map(|value| match value.to_sql().ok()? {
+            ToSqlOutput::Owned(value) => Some(value),
+            ToSqlOutput::Borrowed(value) => value.try_into().ok(),
+            _ => None,
+        });
+        self.effects.kept.push(Kept { table, key: owned.collect() });
+    }
+
+    /// [`Txn::keep`] for each row whose key `statement` finds.
+    pub(super) fn keep_found(
+        &mut self,
+        table: &'static str,
+        statement: &str,
+        values: impl Params,
+    ) -> Result<(), LedgerError> {
+        let keys = self.connection.prepare_cached(statement).and_then(|mut prepared| {
+            let rows = prepared.query_map(values, |row| row.get::<_, rusqlite::types::Value>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        for key in keys.map_err(|error| self.note(error))? {
+            self.effects.kept.push(Kept { table, key: vec![key] });
+        }
+        Ok(())
     }
 
     /// Whether the storage failed under this work: then the whole group is undone.
@@ -129,6 +178,7 @@ impl<'c> Txn<'c> {
         if error.poisons() {
             self.fault = Some(match &error {
                 LedgerError::DiskFull => LedgerError::DiskFull,
+                LedgerError::Damaged(what) => LedgerError::Damaged(what.clone()),
                 other => LedgerError::Storage(other.to_string()),
             });
         }
@@ -171,36 +221,8 @@ impl<'c> Txn<'c> {
         }
         let hash = event_hash(&body);
         let position = self.tail.position + 1;
-        self.execute(
-            "INSERT INTO event (position, incarnation, seq, event_id, kind, hlc, card, customer, visit, hash, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            params![
-                position,
-                event.incarnation.0,
-                event.seq as i64,
-                event.id.0.as_bytes(),
-                event.what.kind.name(),
-                event.hlc.0 as i64,
-                event.what.card.map(Sql),
-                event.what.customer.as_ref().map(|id| id.0.as_bytes().as_slice()),
-                event.what.visit.as_ref().map(|id| id.0.as_bytes().as_slice()),
-                hash,
-                body
-            ],
-        )?;
-        for (place, entry) in event.what.entries.iter().enumerate() {
-            self.execute(
-                "INSERT INTO entry (card, position, place, entry_id, kind, units) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    Sql(entry.card),
-                    position,
-                    place as i64,
-                    entry.id.0.as_bytes(),
-                    entry.posting.kind().name(),
-                    entry.posting.units()
-                ],
-            )?;
-        }
+        let stored = event_store(self.connection, position, &event, &hash, &body);
+        stored.map_err(|error| self.note(error))?;
         *self.tail = Tail { seq: event.seq, position, hlc: event.hlc, hash, ..self.tail.clone() };
         Ok(Appended { event, position })
     }
@@ -220,7 +242,7 @@ impl<'c> Txn<'c> {
             "INSERT INTO live (at_ms, name, till, data) VALUES (?1, ?2, ?3, ?4)",
             params![now.wall_ms, name, till, data],
         )?;
-        self.live.push(LiveRow {
+        self.effects.live.push(LiveRow {
             id: self.connection.last_insert_rowid(),
             at_ms: now.wall_ms,
             name: name.to_owned(),
@@ -229,6 +251,47 @@ impl<'c> Txn<'c> {
         });
         Ok(())
     }
+}
+
+/// Stores an event's row, and the rows that find its entries again.
+pub(super) fn event_store(
+    connection: &Connection,
+    position: i64,
+    event: &Event,
+    hash: &[u8; 32],
+    body: &[u8],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO event (position, incarnation, seq, event_id, kind, hlc, card, customer, visit, hash, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    statement.execute(params![
+        position,
+        event.incarnation.0,
+        event.seq as i64,
+        event.id.0.as_bytes(),
+        event.what.kind.name(),
+        event.hlc.0 as i64,
+        event.what.card.map(Sql),
+        event.what.customer.as_ref().map(|id| id.0.as_bytes().as_slice()),
+        event.what.visit.as_ref().map(|id| id.0.as_bytes().as_slice()),
+        hash,
+        body
+    ])?;
+    for (place, entry) in event.what.entries.iter().enumerate() {
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO entry (card, position, place, entry_id, kind, units) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        statement.execute(params![
+            Sql(entry.card),
+            position,
+            place as i64,
+            entry.id.0.as_bytes(),
+            entry.posting.kind().name(),
+            entry.posting.units()
+        ])?;
+    }
+    Ok(())
 }
 
 /// The IANA name of a zone as events keep it.

@@ -1,7 +1,7 @@
 //! The chain checked: every event's hash, its numbering and its clock, and that each entry's index row stands where its
 //! event says. Standings against the fold are compared by `till`, which knows the rules.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
@@ -128,6 +128,15 @@ impl Reads<'_> {
             report.events += 1;
         }
         Ok(report)
+    }
+
+    /// The hash of the event at row `position`; zeros for row 0, `None` where there is no such row.
+    pub fn event_hash_at(&self, position: i64) -> Result<Option<[u8; 32]>, LedgerError> {
+        if position == 0 {
+            return Ok(Some([0; 32]));
+        }
+        let mut statement = self.prepare("SELECT hash FROM event WHERE position = ?1")?;
+        Ok(statement.query_row([position], |row| row.get(0)).optional()?)
     }
 
     /// Entries in the index whose event does not exist: there must be none.

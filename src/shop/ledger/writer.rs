@@ -1,8 +1,9 @@
 //! The writer thread: group commit without artificial delay. It takes every waiting piece of work, at most
 //! [`GROUP_MAX`], into one transaction, each in a savepoint of its own, commits once, then answers all.
 //!
-//! When the storage fails nothing of the group is booked, every member is told so, and the connection is opened anew and
-//! its tail read again before the next group: a failed fsync is never retried as if it had succeeded (SYNC.md row 4).
+//! When the storage fails nothing of the group is booked, every member is told so, and the connection is closed. Before the
+//! next group a new one is opened, what was acknowledged is looked for and the newest part of the chain checked, and a probe
+//! is written and synced: a failed fsync is never retried as if it had succeeded (SYNC.md row 4).
 //! A panic in a piece of work is our bug: it ends the process, and systemd starts it again (STYLE.md section 9).
 
 use std::cell::Cell;
@@ -15,8 +16,11 @@ use rusqlite::hooks::Wal;
 use tokio::sync::{broadcast, oneshot};
 
 use super::error::{LedgerError, WriteError};
+use super::read::Reads;
 use super::requests::LiveRow;
-use super::txn::{Tail, Txn};
+use super::segments::Segments;
+use super::state::StateCell;
+use super::txn::{Effects, Tail, Txn};
 
 /// Pieces of work in one commit. More would let one commit grow past what a waiting till notices.
 const GROUP_MAX: usize = 64;
@@ -26,6 +30,9 @@ const QUEUE_MAX: usize = 1024;
 
 /// Pages in the write-ahead log after which the checkpointer is asked to copy them into the ledger (4 KiB each).
 const CHECKPOINT_PAGES: i32 = 1000;
+
+/// Events whose chain is checked when the connection was opened anew.
+const TAIL_CHECKED: i64 = 100;
 
 thread_local! {
     /// Pages that the write-ahead log held after the last commit on this thread; told by SQLite's hook.
@@ -134,22 +141,31 @@ impl Drop for WriterHandle {
 struct Writer {
     path: PathBuf,
     connection: Connection,
+    /// The chain as far as it was acknowledged.
     tail: Tail,
     live: broadcast::Sender<LiveRow>,
     checkpoints: mpsc::SyncSender<()>,
-    /// The fault that poisoned the connection; work is refused with it until a new connection stands.
+    state: StateCell,
+    segments: Option<Segments>,
+    /// A fault closed the connection; work is refused until a new one stands.
     poisoned: bool,
 }
 
-pub fn start(
-    connection: Connection,
-    path: PathBuf,
-    live: broadcast::Sender<LiveRow>,
-) -> Result<WriterHandle, LedgerError> {
+/// What a writer starts with.
+pub struct WriterParts {
+    pub connection: Connection,
+    pub path: PathBuf,
+    pub live: broadcast::Sender<LiveRow>,
+    pub state: StateCell,
+    pub segments: Option<Segments>,
+}
+
+pub fn start(parts: WriterParts) -> Result<WriterHandle, LedgerError> {
+    let WriterParts { connection, path, live, state, segments } = parts;
     let tail = Tail::read(&connection)?;
     connection.wal_hook(Some(wal_pages_note));
     let checkpoints = checkpointer_start(&path)?;
-    let mut writer = Writer { path, connection, tail, live, checkpoints, poisoned: false };
+    let mut writer = Writer { path, connection, tail, live, checkpoints, state, segments, poisoned: false };
     let (queue, waiting) = mpsc::sync_channel::<Box<dyn Work>>(QUEUE_MAX);
     let thread = thread::Builder::new()
         .name("ledger".to_owned())
@@ -161,6 +177,8 @@ pub fn start(
                     group.extend(waiting.try_iter().take(GROUP_MAX - 1));
                     writer.commit(group);
                 }
+                // Its connection goes before the writer's: only that one may copy the log into the file.
+                drop(writer.segments.take());
             });
             if std::panic::catch_unwind(run).is_err() {
                 tracing::error!(
@@ -176,22 +194,32 @@ pub fn start(
 impl Writer {
     /// One group: run all, commit, answer all.
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
+        if let Some(damage) = self.state.damage() {
+            return fail_all(group, &damage);
+        }
         if self.poisoned
             && let Err(error) = self.reopen()
         {
             tracing::error!(%error, "ledger.storage: the ledger is still not writable");
+            match &error {
+                LedgerError::Damaged(what) => self.state.condemn(what),
+                other => self.state.failed(other),
+            }
             return fail_all(group, &error);
         }
         let mut tail = self.tail.clone();
-        let mut live = Vec::new();
-        match self.run_group(&mut group, &mut tail, &mut live) {
+        let mut effects = Effects::default();
+        match self.run_group(&mut group, &mut tail, &mut effects) {
             Ok(()) => {
                 self.tail = tail;
-                for row in live {
+                for row in effects.live {
                     // Nobody listening is an ordinary state.
                     let _ = self.live.send(row);
                 }
                 group.into_iter().for_each(Work::answer);
+                if let Some(segments) = &self.segments {
+                    segments.committed(effects.kept);
+                }
                 if WAL_PAGES.get() >= CHECKPOINT_PAGES {
                     // A checkpoint already asked for is enough.
                     let _ = self.checkpoints.try_send(());
@@ -199,9 +227,18 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(%error, pieces = group.len(), "ledger.storage: a commit failed, nothing of it is booked");
-                self.poisoned = true;
+                self.poison(&error);
                 fail_all(group, &error);
             }
+        }
+    }
+
+    /// Closes the connection: what it believes of the file may be wrong now.
+    fn poison(&mut self, error: &LedgerError) {
+        self.poisoned = true;
+        self.state.failed(error);
+        if let Ok(nothing) = Connection::open_in_memory() {
+            self.connection = nothing;
         }
     }
 
@@ -209,12 +246,14 @@ impl Writer {
         &self,
         group: &mut [Box<dyn Work>],
         tail: &mut Tail,
-        live: &mut Vec<LiveRow>,
+        effects: &mut Effects,
     ) -> Result<(), LedgerError> {
         self.statement("BEGIN IMMEDIATE")?;
         let outcome = match group {
-            [alone] => self.run_alone(alone.as_mut(), tail, live),
-            many => many.iter_mut().try_for_each(|work| self.run_one(work.as_mut(), tail, live)).map(|()| End::Commit),
+            [alone] => self.run_alone(alone.as_mut(), tail, effects),
+            many => {
+                many.iter_mut().try_for_each(|work| self.run_one(work.as_mut(), tail, effects)).map(|()| End::Commit)
+            }
         };
         let outcome = outcome.and_then(|end| match end {
             End::Commit => self.statement("COMMIT"),
@@ -229,30 +268,30 @@ impl Writer {
 
     /// A piece of work that is alone in its group, as a tap in a quiet shop is, needs no savepoint: what undoes it undoes
     /// the transaction.
-    fn run_alone(&self, work: &mut dyn Work, tail: &mut Tail, live: &mut Vec<LiveRow>) -> Result<End, LedgerError> {
+    fn run_alone(&self, work: &mut dyn Work, tail: &mut Tail, effects: &mut Effects) -> Result<End, LedgerError> {
         let tail_before = tail.clone();
-        let mut txn = Txn::new(&self.connection, tail, live);
+        let mut txn = Txn::new(&self.connection, tail, effects);
         match work.run(&mut txn) {
             Ok(()) => Ok(End::Commit),
             Err(Undo::Alone) => {
                 *tail = tail_before;
-                live.clear();
+                *effects = Effects::default();
                 Ok(End::Rollback)
             }
             Err(Undo::Group) => Err(txn.into_fault()),
         }
     }
 
-    fn run_one(&self, work: &mut dyn Work, tail: &mut Tail, live: &mut Vec<LiveRow>) -> Result<(), LedgerError> {
-        let (tail_before, live_before) = (tail.clone(), live.len());
+    fn run_one(&self, work: &mut dyn Work, tail: &mut Tail, effects: &mut Effects) -> Result<(), LedgerError> {
+        let (tail_before, effects_before) = (tail.clone(), effects.mark());
         self.statement("SAVEPOINT work")?;
-        let mut txn = Txn::new(&self.connection, tail, live);
+        let mut txn = Txn::new(&self.connection, tail, effects);
         match work.run(&mut txn) {
             Ok(()) => {}
             Err(Undo::Alone) => {
                 self.statement("ROLLBACK TO work")?;
                 *tail = tail_before;
-                live.truncate(live_before);
+                effects.rewind(effects_before);
             }
             Err(Undo::Group) => return Err(txn.into_fault()),
         }
@@ -265,22 +304,57 @@ impl Writer {
         Ok(())
     }
 
-    /// A new connection, its tail read from what is durable.
+    /// A new connection, when what was acknowledged is there and the disk takes a write.
     fn reopen(&mut self) -> Result<(), LedgerError> {
         let connection = super::connection_open(&self.path)?;
+        let tail = tail_verify(&connection, &self.tail)?;
+        probe(&connection)?;
         connection.wal_hook(Some(wal_pages_note));
-        self.tail = Tail::read(&connection)?;
+        self.tail = tail;
         self.connection = connection;
         self.poisoned = false;
+        self.state.writable();
+        if let Some(segments) = &self.segments {
+            // What was refused may be in the file after all: the copy reads on from what it knows.
+            segments.missed();
+        }
         tracing::info!("ledger.reopened: the ledger is writable again");
         Ok(())
     }
+}
+
+/// The tail of the file, which must hold everything that was acknowledged, unchanged.
+fn tail_verify(connection: &Connection, acknowledged: &Tail) -> Result<Tail, LedgerError> {
+    let reads = Reads::of(connection);
+    if let Some(hash) = reads.event_hash_at(acknowledged.position)?
+        && hash == acknowledged.hash
+    {
+        let tail = Tail::read(connection)?;
+        let report = reads.chain_check((tail.position - TAIL_CHECKED).max(0))?;
+        return match report.faults.first() {
+            None => Ok(tail),
+            Some(fault) => Err(LedgerError::Damaged(fault.to_string())),
+        };
+    }
+    Err(LedgerError::Damaged(format!("event row {}, which was acknowledged, is gone", acknowledged.position)))
+}
+
+/// Writes something and syncs it: only that proves that the disk takes writes again.
+fn probe(connection: &Connection) -> Result<(), LedgerError> {
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('reopened', '1')
+         ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
+        [],
+    )?;
+    Ok(())
 }
 
 fn fail_all(group: Vec<Box<dyn Work>>, error: &LedgerError) {
     for work in group {
         work.fail(match error {
             LedgerError::DiskFull => LedgerError::DiskFull,
+            LedgerError::Damaged(what) => LedgerError::Damaged(what.clone()),
+            LedgerError::Storage(what) => LedgerError::Storage(what.clone()),
             other => LedgerError::Storage(other.to_string()),
         });
     }

@@ -8,6 +8,7 @@
 //! **Invariant:** one presence of one chip is booked at most once, however long it stays and whatever the reader reports
 //! meanwhile.
 
+pub mod light;
 pub mod pcsc;
 pub mod scanner;
 
@@ -81,12 +82,25 @@ pub enum Decision {
     AlreadyCounted,
     /// Nothing was booked.
     Refused,
+    /// Nothing could be read to its end: said by the reader's thread itself.
+    HoldStill,
 }
 
 /// A reader's light and sound. Called on the reader's thread, after the commit only.
 pub trait Feedback: Send {
     /// Shows what became of the tap. It must not wait for the signal to end.
     fn show(&mut self, decision: Decision);
+
+    /// Whether what became of a tap is shown by commands to whoever talks to the chip: then the chip is held until it was
+    /// committed and shown, some milliseconds longer.
+    fn wants_chip(&self) -> bool {
+        false
+    }
+
+    /// Those commands.
+    fn chip_commands(&mut self, _: Decision) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 }
 
 /// The feedback of a reader that has neither light nor sound.

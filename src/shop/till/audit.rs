@@ -2,7 +2,9 @@
 
 use super::Rulebooks;
 use super::posting::book_of;
-use crate::pure::program::{self, Standing};
+use super::search::list_figures;
+use crate::pure::domain::Moment;
+use crate::pure::program::{self, CardFacts, Standing};
 use crate::pure::wire::standing::standing_from;
 use crate::shop::ledger::{LedgerError, Reads};
 
@@ -51,6 +53,12 @@ pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, Ledge
             let folded = program::fold(book, &facts);
             let stored =
                 if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
+            let at = Moment { ms: 0, zone: jiff::tz::TimeZone::UTC };
+            let facts = CardFacts::new(serial, at.clone());
+            let shown = list_figures(&program::figures(book, &facts, &folded, &at));
+            if reads.card_listed(serial)?.is_some_and(|listed| listed != shown) {
+                report.faults.push(format!("card {serial}: lists show other figures than its entries give"));
+            }
             match stored {
                 // A snapshot of an earlier layout is folded anew with the next posting.
                 Ok(None) => {}
@@ -63,6 +71,8 @@ pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, Ledge
             break;
         }
     }
+    let unsummed = reads.customers_unsummed(FAULTS_MAX)?;
+    report.faults.extend(unsummed.iter().map(|id| format!("customer {id}: lists show other sums than the cards give")));
     report.faults.truncate(FAULTS_MAX);
     Ok(report)
 }

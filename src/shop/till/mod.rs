@@ -12,6 +12,7 @@ mod people;
 mod posting;
 mod present;
 mod rehearse;
+mod repeat;
 mod report;
 mod sale;
 mod search;
@@ -36,6 +37,7 @@ pub use people::PersonCheck;
 pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
+pub use search::CustomerSearch;
 
 /// The programmes that run here, each with all its versions.
 pub type Rulebooks = BTreeMap<ProgrammeName, Rulebook>;

@@ -6,7 +6,7 @@ use super::{Outcome, Till, TillError};
 use crate::pure::domain::entry::CouponTerms;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::standing::CouponState;
-use crate::pure::domain::{Actor, CouponId, CustomerId, EventId, EventKind, Moment, Now, Serial};
+use crate::pure::domain::{Actor, CouponId, CustomerId, EventId, EventKind, Medium, Moment, Now, Serial};
 use crate::pure::program::{Command, CouponAct};
 use crate::pure::wire::lan::{
     CouponList, CouponPosted, CouponRequest, CouponView, CustomerView, PostedView, Problem, TransferView,
@@ -61,7 +61,7 @@ impl Till {
         actor: Actor,
         stays: CustomerId,
         goes: CustomerId,
-    ) -> Result<CustomerView, TillError> {
+    ) -> Result<Outcome<CustomerView>, TillError> {
         if stays == goes {
             return Err(TillError::field("/from", "a customer cannot become one with itself"));
         }
@@ -70,10 +70,21 @@ impl Till {
         let gone =
             (txn.reads().person_fetch(goes)?).ok_or_else(|| TillError::field("/from", "no customer has this id"))?;
         let own = txn.reads().cards_of_customer(stays)?;
+        let mut twins = Vec::new();
         for card in txn.reads().cards_of_customer(goes)? {
             let twin = own.iter().find(|other| other.programme == card.programme && !other.deleted);
-            match twin.filter(|_| !card.deleted) {
-                Some(twin) => self.cards_join_in_txn(txn, now, &actor, &card, twin.serial)?,
+            let twin = twin.filter(|_| !card.deleted).map(|twin| twin.serial);
+            // All are asked before the first moves: a refusal is an answer, and leaves everything as it was.
+            if let Some(into) = twin
+                && let Some(refusal) = self.join_refused_in_txn(txn, now, &actor, &card, into)?
+            {
+                return Ok(Outcome::Refused(refusal));
+            }
+            twins.push((card, twin));
+        }
+        for (card, twin) in twins {
+            match twin {
+                Some(into) => self.cards_join_in_txn(txn, now, &actor, &card, into)?,
                 None => self.owner_change_in_txn(txn, now, &actor, card.serial, stays)?,
             }
         }
@@ -90,7 +101,21 @@ impl Till {
         txn.customer_absorb(goes, stays)?;
         txn.person_store(stays, &person_joined(kept.person, gone.person), now.wall_ms)?;
         let view = self.customer_view(&txn.reads(), stays, now)?;
-        view.ok_or_else(|| LedgerError::Damaged(format!("customer {stays} vanished")).into())
+        view.map(Outcome::Done).ok_or_else(|| LedgerError::Damaged(format!("customer {stays} vanished")).into())
+    }
+
+    /// Why `card` cannot move to `into`, if so.
+    fn join_refused_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        actor: &Actor,
+        card: &CardRow,
+        into: Serial,
+    ) -> Result<Option<Box<Problem>>, TillError> {
+        let command = Command::Merge { into: self.target_card(txn, now, card.serial, into)?.facts };
+        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
+        Ok(self.judged_in_txn(txn, now, actor, card.serial, &command, &asked)?.err())
     }
 
     /// Everything of `card` moves to `into`; the card ends. A refusal ends the whole merge.
@@ -106,8 +131,39 @@ impl Till {
         let command = Command::Merge { into: target.facts };
         match self.command_post_in_txn(txn, now, actor.clone(), card.serial, &command)? {
             Outcome::Refused(problem) => Err(TillError::Problem(problem)),
-            Outcome::Done(_) => self.card_delete_in_txn(txn, now, actor.clone(), card.serial),
+            Outcome::Done(_) => {
+                self.media_follow_in_txn(txn, now, actor, card.serial, into)?;
+                self.card_delete_in_txn(txn, now, actor.clone(), card.serial)
+            }
         }
+    }
+
+    /// Fobs, tags and printed codes of a card that was joined to another name that one from now on: the customer still
+    /// holds them. What a pass carries ends with its card.
+    fn media_follow_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        actor: &Actor,
+        card: Serial,
+        into: Serial,
+    ) -> Result<(), TillError> {
+        let follows = |medium| matches!(medium, Medium::Ntag424 | Medium::Ndef | Medium::Uid | Medium::Number);
+        let rows = txn.reads().credentials_of_card(card)?;
+        for row in rows.into_iter().filter(|row| !row.revoked && follows(row.medium)) {
+            for (serial, change) in [(card, "unbound"), (into, "bound")] {
+                let mut what = Happening::new(EventKind::CredentialChanged, actor.clone());
+                what.card = Some(serial);
+                what.medium = Some(row.medium);
+                what.details = vec![
+                    ("change".to_owned(), change.to_owned()),
+                    ("credential".to_owned(), super::view::credential_name(&row.id)),
+                ];
+                txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+            }
+            txn.credential_move(&row.id, into)?;
+        }
+        Ok(())
     }
 
     fn owner_change_in_txn(

@@ -7,6 +7,7 @@ use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
     Actor, CredentialId, CustomerId, EventId, EventKind, Medium, Moment, Now, ProgrammeName, Serial, crockford,
 };
+use crate::pure::tap::rotating::RotatingParts;
 use crate::pure::wire::lan::{CardView, CustomerRequest, CustomerView, FieldProblem};
 use crate::pure::wire::text::{from_json, json, named, object, salted_hash};
 use crate::shop::ledger::{CardRow, CredentialRow, LedgerError, Person, PersonRow, Reads, Txn};
@@ -14,6 +15,9 @@ use jiff::civil::Date;
 
 /// Media for which a card has a credential from the first day.
 const FIRST_MEDIA: [Medium; 3] = [Medium::AppleVas, Medium::SmartTap, Medium::Barcode];
+
+/// The medium for which it has one besides where the shop has a key for it (`[media] rotating_key`).
+const ROTATING: Medium = Medium::RotatingBarcode;
 
 /// Longest name, characters.
 const NAME_MAX: usize = 100;
@@ -194,6 +198,9 @@ impl Till {
         for medium in FIRST_MEDIA {
             self.credential_make_in_txn(txn, serial, medium, issued_ms)?;
         }
+        if self.keys().rotating.is_some() {
+            self.credential_make_in_txn(txn, serial, ROTATING, issued_ms)?;
+        }
         txn.outbox_put("pass", serial, 1, now)?;
         self.updated_in_txn(txn, now, serial, 1, EventKind::CardIssued)?;
         let view = self.card_view(&txn.reads(), serial, now)?;
@@ -219,10 +226,34 @@ impl Till {
         created_ms: i64,
     ) -> Result<CredentialId, TillError> {
         let id = CredentialId(self.random());
-        let kid = self.keys().tokens.newest();
+        // Texts of a rotating barcode name no key: there is one master.
+        let kid = self.keys().tokens.newest().filter(|_| medium != ROTATING);
         let row = CredentialRow { id: id.0.to_vec(), card, medium, kid, chip: None, created_ms, revoked: false };
         txn.credential_insert(&row)?;
         Ok(id)
+    }
+
+    /// The rotating barcode of a card: its credential, and what the object of its pass holds. A card that was issued before
+    /// the shop had a key for it gets its credential now. `None` where the shop has no such key, and for a deleted card.
+    ///
+    /// # Errors
+    /// The ledger's, and `unknown_card`.
+    pub fn rotating_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        serial: Serial,
+    ) -> Result<Option<(CredentialId, RotatingParts)>, TillError> {
+        let card = self.card_known(&txn.reads(), serial)?;
+        let Some(key) = self.keys().rotating.as_ref().filter(|_| !card.deleted) else { return Ok(None) };
+        let held = txn.reads().credentials_of_card(serial)?;
+        let live = held.iter().find(|row| row.medium == ROTATING && !row.revoked).and_then(CredentialRow::lc1_id);
+        let id = match live {
+            Some(id) => id,
+            None => self.credential_make_in_txn(txn, serial, ROTATING, txn.rule_time(now).ms)?,
+        };
+        let parts = key.parts(&id).map_err(|error| LedgerError::Damaged(format!("no key of a barcode: {error}")))?;
+        Ok(Some((id, parts)))
     }
 
     /// Changes a card's date or block, if it still has the revision that was read.

@@ -14,7 +14,7 @@ use crate::pure::resolve::{CredentialFacts, Resolved, Unresolved, judge};
 use crate::pure::tap::TokenProblem;
 use crate::pure::text;
 use crate::pure::wire::lan::{TapView, TimingView};
-use crate::pure::wire::text::{from_json, json};
+use crate::pure::wire::text::json;
 use crate::shop::ledger::{PastVisit, PresentedRow, Reads, Txn};
 
 /// How a card was shown.
@@ -245,40 +245,6 @@ impl Till {
         Ok(Tapped { view, card: told.card })
     }
 
-    /// The same card again within `repeat_s`: the first answer again, with its time. The window counts by time since
-    /// boot; after a new start of the machine it is over.
-    fn repeated_in_txn(
-        &self,
-        txn: &mut Txn<'_>,
-        now: &Now,
-        shown: &Presentation,
-        token: &Token,
-        card: &CardState,
-    ) -> Result<Option<Tapped>, TillError> {
-        let repeat_s = self.settings().tills.get(&shown.till).map_or(0, |till| till.repeat_s);
-        let Some(past) = txn.visit_fetch(card.row.serial)? else { return Ok(None) };
-        let within =
-            past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Some(first) = from_json::<TapView>(&past.answer) else { return Ok(None) };
-        if !within || card.row.deleted || card.row.blocked {
-            return Ok(None);
-        }
-        let mut what = self.happening(shown, Some(token), past.visit);
-        what.card = Some(card.row.serial);
-        what.details = vec![("outcome".to_owned(), "already_counted".to_owned())];
-        txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
-        let at = crate::pure::domain::Moment { ms: past.at_ms, zone: now.zone.clone() };
-        let clock = at.zoned().strftime("%H:%M:%S").to_string();
-        let text = text::outcome(self.settings().language, &text::Outcome::AlreadyCounted { at: &clock });
-        // What was counted is the first answer's; where and by what the card is shown is this presentation's.
-        let begun = view_begin(shown, Some(token), past.visit, &at);
-        let TapView { till, reader, medium, grade, timing_ms, .. } = begun;
-        let outcome = "already_counted".to_owned();
-        let view = TapView { till, reader, medium, grade, timing_ms, outcome, text, ..first };
-        self.tell(txn, now, shown, &view)?;
-        Ok(Some(Tapped { view, card: Some(card.row.serial) }))
-    }
-
     /// A visit that counts: awards where the till and the programme say so, else presents the card.
     fn counted_in_txn(
         &self,
@@ -293,6 +259,8 @@ impl Till {
         let visit = VisitId(self.fresh_id(now.wall_ms));
         let at = txn.rule_time(now);
         let mode = self.settings().tills.get(&shown.till).map_or(Mode::Tap, |till| till.mode);
+        // A sale that waits here wants the card of this tap, and awards by itself.
+        let sells = mode == Mode::Sale || self.sale_waiting(&txn.reads(), now, &shown.till)?.is_some();
         let verdict = {
             let referrer = self.referrer_state(txn, now, &card)?;
             let ask = Ask {
@@ -308,10 +276,10 @@ impl Till {
                 visit: Some(visit),
                 txn_id: None,
             };
-            match mode {
-                // The sale awards, also where the programme awards by visit.
-                Mode::Sale => program::present(&ask).map(|()| Verdict::default()),
-                Mode::Tap => program::decide(&ask, &Command::Tap),
+            // The sale awards, also where the programme awards by visit.
+            match sells {
+                true => program::present(&ask).map(|()| Verdict::default()),
+                false => program::decide(&ask, &Command::Tap),
             }
         };
         let mut what = self.happening(shown, Some(token), visit);
@@ -381,7 +349,7 @@ impl Till {
         self.jobs_in_txn(txn, now, referrer).map(Some)
     }
 
-    fn happening(&self, shown: &Presentation, token: Option<&Token>, visit: VisitId) -> Happening {
+    pub(super) fn happening(&self, shown: &Presentation, token: Option<&Token>, visit: VisitId) -> Happening {
         let mut what = Happening::new(shown.source.event_kind(), shown.actor.clone());
         what.reader = shown.reader.clone();
         what.medium = token.map(|token| token.medium);
@@ -391,7 +359,13 @@ impl Till {
     }
 
     /// Puts the tap on the event stream, with its timing so far.
-    fn tell(&self, txn: &mut Txn<'_>, now: &Now, shown: &Presentation, view: &TapView) -> Result<(), TillError> {
+    pub(super) fn tell(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        shown: &Presentation,
+        view: &TapView,
+    ) -> Result<(), TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
         txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?;
         Ok(())

@@ -38,6 +38,25 @@ struct Shown {
     grade: Option<Grade>,
 }
 
+impl Shown {
+    /// The card that is before a till, for the sale that takes it.
+    fn of(row: &PresentedRow, command: &SaleCommand) -> Self {
+        let view = from_json::<TapView>(&row.answer).filter(|view| view.clock_suspect);
+        let grade = view.map_or(Some(row.grade), |view| command.grade_of(&view));
+        Self { card: row.card, visit: Some(row.visit), grade }
+    }
+}
+
+impl SaleCommand {
+    /// What a card that was shown proves for this sale. A proof whose age could not be judged earns as any other, and
+    /// redeems only with staff (DESIGN.md section 4): for that it is no more than a number.
+    fn grade_of(&self, view: &TapView) -> Option<Grade> {
+        let alone = self.request.staff.is_none() && self.request.approved_by.is_none();
+        let unsure = view.clock_suspect && alone && self.sale.redeem.is_some();
+        if unsure { Some(Grade::D) } else { view.grade.as_deref().and_then(Grade::from_name) }
+    }
+}
+
 impl Till {
     /// Checks the fields of a sale or quote at `till`.
     pub fn sale_command(&self, request: SaleRequest, till: TillId) -> Result<SaleCommand, TillError> {
@@ -110,21 +129,33 @@ impl Till {
 
     /// The card of a sale: the one that it names, or the one presented at its till.
     fn sale_card(&self, reads: &Reads<'_>, now: &Now, command: &SaleCommand) -> Result<Option<Shown>, TillError> {
-        if let Some(card) = command.serial {
-            let presented = self.presented(reads, now, &command.till)?.filter(|shown| shown.card == card);
-            return Ok(Some(Shown {
-                card,
-                visit: presented.as_ref().map(|shown| shown.visit),
-                grade: presented.map(|shown| shown.grade),
-            }));
-        }
         let presented = self.presented(reads, now, &command.till)?;
-        Ok(presented.map(|shown| Shown { card: shown.card, visit: Some(shown.visit), grade: Some(shown.grade) }))
+        let Some(card) = command.serial else { return Ok(presented.map(|shown| Shown::of(&shown, command))) };
+        if let Some(shown) = presented.filter(|shown| shown.card == card) {
+            return Ok(Some(Shown::of(&shown, command)));
+        }
+        // A card that is named after its code was scanned here is still known by that code alone.
+        let past = reads.visit_fetch(card)?.filter(|past| {
+            past.boot_id == now.boot_id && (0..self.hold_ns(&command.till)).contains(&(now.boot_ns - past.boot_ns))
+        });
+        let view = past.and_then(|past| from_json::<TapView>(&past.answer));
+        let grade = view.filter(|view| view.till == command.till.as_str()).and_then(|view| command.grade_of(&view));
+        Ok(Some(Shown { card, visit: None, grade }))
+    }
+
+    /// For how long a card stays before a till, nanoseconds.
+    fn hold_ns(&self, till: &TillId) -> i64 {
+        self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000
     }
 
     /// The card that is presented at a till now: shown within `hold_s`.
-    fn presented(&self, reads: &Reads<'_>, now: &Now, till: &TillId) -> Result<Option<PresentedRow>, TillError> {
-        let hold_ns = self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000;
+    pub(super) fn presented(
+        &self,
+        reads: &Reads<'_>,
+        now: &Now,
+        till: &TillId,
+    ) -> Result<Option<PresentedRow>, TillError> {
+        let hold_ns = self.hold_ns(till);
         let shown = reads.presented_fetch(till)?;
         Ok(shown.filter(|shown| shown.boot_id == now.boot_id && (0..hold_ns).contains(&(now.boot_ns - shown.boot_ns))))
     }
@@ -132,6 +163,17 @@ impl Till {
     /// The tap that presented the card which is before a till now.
     pub fn presented_view(&self, reads: &Reads<'_>, now: &Now, till: &TillId) -> Result<Option<TapView>, TillError> {
         Ok(self.presented(reads, now, till)?.and_then(|shown| from_json(&shown.answer)))
+    }
+
+    /// The sale that waits at a till for its card, the newest of them.
+    pub(super) fn sale_waiting(
+        &self,
+        reads: &Reads<'_>,
+        now: &Now,
+        till: &TillId,
+    ) -> Result<Option<SaleRow>, TillError> {
+        let hold_ns = self.hold_ns(till);
+        Ok(reads.sale_waiting(till)?.filter(|row| (0..hold_ns).contains(&row.age_ns(now))))
     }
 
     /// A card was presented at a till: it is the one before it now, and a sale that waits there takes it.
@@ -142,13 +184,12 @@ impl Till {
         till: &TillId,
         shown: PresentedRow,
     ) -> Result<(), TillError> {
-        let hold_ns = self.settings().tills.get(till).map_or(0, |till| till.hold_s) * 1_000_000_000;
-        let waiting = txn.reads().sale_waiting(till)?.filter(|row| (0..hold_ns).contains(&row.age_ns(now)));
+        let waiting = self.sale_waiting(&txn.reads(), now, till)?;
         txn.presented_store(till, &shown)?;
         let Some(row) = waiting else { return Ok(()) };
         let Some(request) = from_json::<SaleRequest>(&row.request) else { return Ok(()) };
         let command = self.sale_command(request, till.clone())?;
-        let card = Shown { card: shown.card, visit: Some(shown.visit), grade: Some(shown.grade) };
+        let card = Shown::of(&shown, &command);
         let mut actor = Actor::device(Some(till.clone()));
         // Who rang it up was known when the sale was sent.
         actor.staff = command.request.staff.as_deref().and_then(|staff| staff.parse().ok());
@@ -200,10 +241,16 @@ impl Till {
         number: &str,
         amount_minor: Option<i64>,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let mut row = self.sale_known(&txn.reads(), now, number)?;
-        let (Some(card), SaleState::Open) = (row.card, row.state) else { return self.not_open(&row) };
+        let mut row = self.sale_known(&txn.reads(), number)?;
         let Some(request) = from_json::<SaleRequest>(&row.request) else {
             return Err(LedgerError::Damaged(format!("sale {} cannot be read", row.id)).into());
+        };
+        let (Some(card), SaleState::Open) = (row.card, row.state) else {
+            return if row.state == SaleState::Posted && request.state.is_some() {
+                self.completed_again(&row, amount_minor)
+            } else {
+                self.not_open(&row)
+            };
         };
         let command = self.sale_command(request, row.till.clone())?;
         let bill_minor = amount_minor.unwrap_or(command.sale.bill_minor);
@@ -224,6 +271,18 @@ impl Till {
         Ok(Outcome::Done(view))
     }
 
+    /// A sale that was opened and is completed answers its completion again, whatever key the request has; to another
+    /// amount it is `txn_reuse`.
+    fn completed_again(&self, row: &SaleRow, amount_minor: Option<i64>) -> Result<Outcome<SaleView>, TillError> {
+        let answer = first_answer(row)?;
+        Ok(match answer {
+            Outcome::Done(view) if amount_minor.is_some_and(|bill| bill != view.due_minor + view.discount_minor) => {
+                Outcome::Refused(Box::new(self.refusal_plain(crate::pure::domain::RefusalCode::TxnReuse)))
+            }
+            answer => answer,
+        })
+    }
+
     /// Cancels a sale that waits or is open: what it set aside comes back.
     pub fn sale_cancel_in_txn(
         &self,
@@ -232,7 +291,7 @@ impl Till {
         actor: Actor,
         number: &str,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let mut row = self.sale_known(&txn.reads(), now, number)?;
+        let mut row = self.sale_known(&txn.reads(), number)?;
         let mut view = self.view_begin(&row, 0, "cancelled");
         match (row.state, row.card) {
             (SaleState::Cancelled, _) => return first_answer(&row),
@@ -274,7 +333,7 @@ impl Till {
         number: &str,
         request: &RefundRequest,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let row = self.sale_known(&txn.reads(), now, number)?;
+        let row = self.sale_known(&txn.reads(), number)?;
         let (Some(card), Some(event)) = (row.card, row.event) else { return self.not_open(&row) };
         let items = request.items.iter().map(item_of).collect();
         let asked = Command::Refund { of: Target::Event(event), amount_minor: request.amount_minor, items };
@@ -295,7 +354,7 @@ impl Till {
         actor: Actor,
         number: &str,
     ) -> Result<Outcome<SaleView>, TillError> {
-        let row = self.sale_known(&txn.reads(), now, number)?;
+        let row = self.sale_known(&txn.reads(), number)?;
         let entry = match row.event {
             Some(event) => {
                 txn.reads().event_fetch(event)?.and_then(|posted| posted.event.what.entries.first().cloned())
@@ -378,19 +437,19 @@ impl Till {
     }
 
     /// A sale by the till's number or ours, as it was answered.
-    pub fn sale_view(&self, reads: &Reads<'_>, now: &Now, number: &str) -> Result<SaleView, TillError> {
-        let row = self.sale_known(reads, now, number)?;
+    pub fn sale_view(&self, reads: &Reads<'_>, number: &str) -> Result<SaleView, TillError> {
+        let row = self.sale_known(reads, number)?;
         from_json(&row.answer).ok_or_else(|| LedgerError::Damaged(format!("sale {} cannot be read", row.id)).into())
     }
 
-    fn sale_known(&self, reads: &Reads<'_>, now: &Now, number: &str) -> Result<SaleRow, TillError> {
+    fn sale_known(&self, reads: &Reads<'_>, number: &str) -> Result<SaleRow, TillError> {
         let ours = match number.parse::<SaleId>() {
             Ok(id) => reads.sale_fetch(id)?,
             Err(_) => None,
         };
         let found = match ours {
             Some(row) => Some(row),
-            None => reads.sale_by_txn(number, now.wall_ms)?,
+            None => reads.sale_newest_by_txn(number)?,
         };
         found.ok_or_else(|| TillError::Unknown {
             code: "unknown_sale",

@@ -4,8 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::posting::CardState;
 use super::{Till, TillError};
-use crate::pure::domain::{Event, Fact, Moment, Now, RuleVersion, Serial, crockford};
+use crate::pure::domain::{Event, Fact, Medium, Moment, Now, RuleVersion, Serial, crockford};
 use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
+use crate::pure::tap::rotating::RotatingKey;
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::{
@@ -211,6 +212,8 @@ impl Till {
             created_at: Moment { ms: row.created_ms, zone: TimeZone::UTC }.rfc3339(),
             revoked: row.revoked,
             text: match (with_text && !row.revoked, row.lc1_id(), row.kid) {
+                // What the phone fills; without the key of this credential it proves nothing.
+                (true, Some(id), None) if row.medium == Medium::RotatingBarcode => Some(RotatingKey::pattern(&id)),
                 (true, Some(id), Some(kid)) => self.keys().tokens.mint(kid, id),
                 _ => None,
             },
@@ -325,25 +328,47 @@ fn groups_of(row: &PersonRow) -> Vec<String> {
     from_json(&row.person.groups).unwrap_or_default()
 }
 
-/// The class by recency and frequency (FIELD.md B17, RULES.md X32): days since the last visit by visits, money unused.
+/// The classes by recency and frequency (FIELD.md B17): days since the last visit, then number of visits; money is not
+/// asked.
+pub(super) const SEGMENTS: [[&str; 3]; 3] = [
+    ["beginners", "growths", "champions"],
+    ["doubtful", "medium", "loyal_regular"],
+    ["sleeping", "at_risk", "needs_attention"],
+];
+
+/// The last day of each recency but the oldest, in local days since the last visit.
+const RECENCY_DAYS: [i64; 2] = [30, 60];
+
+/// The band of a number of visits: 0 for none, else 1 to 3 (RULES.md X32).
+pub(super) fn visit_band(visits: i64) -> i64 {
+    match visits {
+        ..=0 => 0,
+        1..=3 => 1,
+        4..=7 => 2,
+        _ => 3,
+    }
+}
+
+/// The class of a card's figures.
 fn segment(figures: &Figures, at: &Moment) -> Option<&'static str> {
-    const GRID: [[&str; 3]; 3] = [
-        ["beginners", "growths", "champions"],
-        ["doubtful", "medium", "loyal_regular"],
-        ["sleeping", "at_risk", "needs_attention"],
-    ];
     let last = Moment { ms: figures.last_visit_ms?, zone: at.zone.clone() };
-    let days = at.date().since(last.date()).map_or(0, |span| span.get_days());
-    let recency = match days {
-        ..=30 => 0,
-        31..=60 => 1,
-        _ => 2,
+    let days = at.date().since(last.date()).map_or(0, |span| i64::from(span.get_days()));
+    let recency = RECENCY_DAYS.iter().filter(|last| days > **last).count();
+    let band = visit_band(figures.counters.visits);
+    usize::try_from(band - 1).ok().map(|frequency| SEGMENTS[recency][frequency])
+}
+
+/// A class as what a card must be like: the band of its visits, and when the last one was, from and until (exclusive).
+/// `None` for a name that is none.
+pub(super) fn segment_bounds(name: &str, at: &Moment) -> Option<(i64, i64, i64)> {
+    let place = SEGMENTS.iter().flatten().position(|segment| *segment == name)?;
+    let (recency, frequency) = (place / 3, place % 3);
+    // The first moment of the local day so many days ago.
+    let begin = |days: i64| {
+        let day = at.date().checked_sub(jiff::Span::new().days(days + 1)).unwrap_or(jiff::civil::Date::MIN);
+        at.end_of_day_ms(day)
     };
-    let frequency = match figures.counters.visits {
-        ..=0 => return None,
-        1..=3 => 0,
-        4..=7 => 1,
-        _ => 2,
-    };
-    Some(GRID[recency][frequency])
+    let from_ms = RECENCY_DAYS.get(recency).map_or(i64::MIN, |days| begin(*days));
+    let until_ms = if recency == 0 { i64::MAX } else { begin(RECENCY_DAYS[recency - 1]) };
+    Some((frequency as i64 + 1, from_ms, until_ms))
 }

@@ -8,13 +8,14 @@ pub mod keys;
 mod people;
 mod sheet;
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use people::{HISTORY_MS, populate, staff};
+pub use people::{DemoChip, HISTORY_MS, chips, populate, staff};
 pub use sheet::sheet_write;
 
 use self::keys::DemoKeys;
@@ -141,7 +142,22 @@ fn write_once(path: &Path, text: &str) -> Result<()> {
 
 /// Writes a file aside and renames it, so that nobody reads half of it.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
+    write_with_mode(path, text, 0o644)
+}
+
+/// As [`write_whole`], for whoever runs the demo alone: the text holds tokens.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    write_with_mode(path, text, 0o600)
+}
+
+fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
     let aside = path.with_extension("new");
-    std::fs::write(&aside, text).with_context(|| format!("cannot write {}", aside.display()))?;
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(mode).open(&aside)?;
+        // One that an interrupted start left has the rights that it was given then.
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.write_all(text.as_bytes())
+    };
+    write().with_context(|| format!("cannot write {}", aside.display()))?;
     std::fs::rename(&aside, path).with_context(|| format!("cannot write {}", path.display()))
 }

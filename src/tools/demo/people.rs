@@ -1,13 +1,14 @@
 //! The people of the demo, their cards, and what they did in the last months.
 
 use anyhow::{Result, anyhow};
+use openssl::sha::sha256;
 
 use super::{LISTED, PROGRAMMES, Secrets, TILL};
 use crate::base::pin;
 use crate::pure::domain::entry::RemoveReason;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, Claim, CustomerId, EventKind, Grade, Medium, Now, ProgrammeName, Role, Serial, TillId, Token,
+    Actor, Claim, CredentialId, CustomerId, EventKind, Grade, Medium, Now, ProgrammeName, Role, Serial, TillId, Token,
 };
 use crate::pure::program::Command;
 use crate::pure::wire::lan::CustomerRequest;
@@ -76,7 +77,7 @@ pub fn populate(till: &Till, now: &Now, secrets: &Secrets, customers: usize) -> 
         for (name, role, bound, secret) in &tokens {
             let bound =
                 bound.map(|id| TillId::new(id).map_err(|_| TillError::field("/till", "no name"))).transpose()?;
-            desk.token_create_in_txn(txn, &begin, name, *role, bound, &openssl::sha::sha256(secret.as_bytes()))?;
+            desk.token_create_in_txn(txn, &begin, name, *role, bound, &sha256(secret.as_bytes()))?;
         }
         for (hash, person) in pins {
             desk.staff_add_in_txn(txn, &begin, person.name, person.role, hash)?;
@@ -219,6 +220,60 @@ pub(super) fn fob(till: &Till, card: Serial) -> Option<Token> {
     Some(Token { medium: Medium::Ntag424, grade: Grade::A, claim: Claim::Chip(chip), freshness: None })
 }
 
+/// A chip beside the phones and fobs of `demo.json`, which the software phone shows in its round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoChip {
+    /// Its UID.
+    pub uid: [u8; 7],
+    /// The text on it; `None` for a bare chip.
+    pub text: Option<String>,
+}
+
+/// Whose cards have such a chip: the customers behind those that `demo.json` lists, so that what it says of a card is all
+/// that the card has.
+const CHIPS: usize = 2;
+
+/// The chip of a card and what it is known by: the first such card has a bare chip, the second a tag with a text.
+fn chip(till: &Till, place: usize, card: Serial) -> Option<(DemoChip, Token)> {
+    let mut uid = fob_uid(card);
+    uid[6] ^= 0xA5;
+    let hash = till.keys().uid.as_ref()?.hash(&uid)?;
+    if place == 0 {
+        let token = Token { medium: Medium::Uid, grade: Grade::CMinus, claim: Claim::Chip(hash), freshness: None };
+        return Some((DemoChip { uid, text: None }, token));
+    }
+    // Made of the serial, so that the next start finds the same text.
+    let id = CredentialId(sha256(&[&b"demo tag"[..], &card.bits().to_be_bytes()].concat()).first_chunk().copied()?);
+    let tokens = &till.keys().tokens;
+    let text = tokens.mint(tokens.newest()?, id)?;
+    let claim = Claim::Tag { id, chip: hash };
+    let token = Token { medium: Medium::Ndef, grade: Grade::B, claim, freshness: None };
+    Some((DemoChip { uid, text: Some(text) }, token))
+}
+
+/// The chips of a demo that has customers enough, as they were bound.
+pub fn chips(till: &Till) -> Result<Vec<DemoChip>> {
+    let held = till.ledger().read(|reads| {
+        let customers = reads.customers_first(LISTED + CHIPS)?;
+        let mut held = Vec::new();
+        for (place, customer) in customers.into_iter().skip(LISTED).enumerate() {
+            let cards = reads.cards_of_customer(customer)?;
+            for card in cards.into_iter().filter(|card| card.programme.as_str() == FOBS_FOR) {
+                let Some((chip, token)) = chip(till, place, card.serial) else { continue };
+                let id = match &token.claim {
+                    Claim::Tag { id, .. } => id.0.to_vec(),
+                    Claim::Chip(hash) => hash.to_vec(),
+                    _ => continue,
+                };
+                // A demo of an older make, or one whose owner unbound it, has none.
+                held.extend(reads.credential_fetch(&id)?.filter(|row| !row.revoked).map(|_| chip));
+            }
+        }
+        Ok(held)
+    })?;
+    Ok(held)
+}
+
 fn people_make_in_txn(
     till: &Till,
     txn: &mut Txn<'_>,
@@ -226,7 +281,7 @@ fn people_make_in_txn(
     people: Vec<Planned>,
 ) -> Result<Vec<Visitor>, TillError> {
     let mut visitors = Vec::new();
-    for planned in people {
+    for (place, planned) in people.into_iter().enumerate() {
         let actor = Actor::device(None);
         let customer = till.customer_create_in_txn(txn, now, actor.clone(), planned.request)?;
         let id: CustomerId = customer.id.parse().map_err(|_| TillError::field("/id", "no id"))?;
@@ -234,6 +289,11 @@ fn people_make_in_txn(
             let card = till.card_issue_in_txn(txn, now, actor.clone(), id, &programme)?;
             let serial = card.serial.parse().map_err(|_| TillError::field("/serial", "no serial"))?;
             if let (true, Some(token)) = (planned.listed && programme.as_str() == FOBS_FOR, fob(till, serial)) {
+                let what = Happening::new(EventKind::CredentialChanged, actor.clone());
+                till.bind_in_txn(txn, now, what, serial, &token)?;
+            }
+            let place = place.checked_sub(LISTED).filter(|place| *place < CHIPS && programme.as_str() == FOBS_FOR);
+            if let Some((_, token)) = place.and_then(|place| chip(till, place, serial)) {
                 let what = Happening::new(EventKind::CredentialChanged, actor.clone());
                 till.bind_in_txn(txn, now, what, serial, &token)?;
             }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::people::{fob, fob_uid};
-use super::{DemoShop, LISTED, PROGRAMMES, TILL, staff, write_whole};
+use super::{DemoShop, LISTED, PROGRAMMES, TILL, staff, write_private};
 use crate::pure::domain::{Claim, Medium, ProgrammeName};
 use crate::shop::ledger::{CardRow, Reads};
 use crate::shop::till::Till;
@@ -34,7 +34,7 @@ pub fn sheet_write(shop: &DemoShop, till: &Till, api: &str) -> Result<()> {
         sheet[name] = part;
     }
     let text = serde_json::to_string_pretty(&sheet).context("demo.json")?;
-    write_whole(&shop.sheet, &text)
+    write_private(&shop.sheet, &text)
 }
 
 /// The cards of the first customers, programme by programme as the customers hold them.

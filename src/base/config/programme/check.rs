@@ -138,7 +138,7 @@ fn limits(file: &raw::File, problems: &mut Problems, rules: &mut Rules) {
         cashier: role(problems, "cashier", &raw.cashier),
         manager: role(problems, "manager", &raw.manager),
         grade_earn: grade(problems, "limits.grade_earn", &raw.grade_earn, Grade::D),
-        grade_redeem: grade(problems, "limits.grade_redeem", &raw.grade_redeem, Grade::C),
+        grade_redeem: grade(problems, "limits.grade_redeem", &raw.grade_redeem, Grade::B),
     };
     if let (Some(award), Some(most)) = (rules.tap_award, rules.limits.per_transaction)
         && award > most

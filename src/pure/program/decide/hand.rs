@@ -16,7 +16,7 @@ pub(super) fn adjust(
     let available = ask.standing.available();
     let short = value < 0 && value.unsigned_abs() > available.unsigned_abs();
     judge.refuse_if(short, Refusal::new(RefusalCode::InsufficientBalance).max(available));
-    limits::judge_hand(ask, Some(value), purchase_minor, &mut judge);
+    limits::judge_hand(ask, Some(value), None, &mut judge);
     let reason = reason.unwrap_or(Reason::default_for(value));
     let expires_ms = if value > 0 { calendar::lot_end_ms(ask.rules(), ask.at) } else { None };
     let posting = Posting::Adjust(Adjust { value, purchase_minor, reason, expires_ms });
@@ -33,7 +33,7 @@ pub(super) fn adjust(
 /// Rewards given by hand.
 pub(super) fn reward_add(ask: &Ask, count: i64, amount_minor: i64) -> Result<Verdict, Refusal> {
     let mut judge = Judge::gate(ask, Act::Give);
-    limits::judge_hand(ask, Some(count), Some(amount_minor), &mut judge);
+    limits::judge_hand(ask, Some(count), None, &mut judge);
     judge
         .done(|| Verdict { entries: vec![ask.entry(Posting::RewardAdd { count, amount_minor })], ..Verdict::default() })
 }
@@ -43,7 +43,7 @@ pub(super) fn reward_remove(ask: &Ask, count: i64, amount_minor: i64, why: Remov
     let act = if why == RemoveReason::Redeem { Act::Use } else { Act::Correct };
     let mut judge = Judge::gate(ask, act);
     judge_rewards(ask.standing, ask.standing.rewards_available(), count, &mut judge);
-    limits::judge_hand(ask, Some(count), Some(amount_minor), &mut judge);
+    limits::judge_hand(ask, Some(count), None, &mut judge);
     judge.done(|| Verdict {
         entries: vec![ask.entry(Posting::RewardRemove { count, amount_minor, why })],
         rewards_redeemed: if why == RemoveReason::Redeem { count } else { 0 },

@@ -68,6 +68,7 @@ impl Step<'_> {
             add(self.trace.used_of.entry(lot.by).or_default(), lot.count);
         }
         let standing = &mut *self.standing;
+        standing.last_reward_lapsed &= taken.is_empty();
         // Two devices may each have moved the card's totals away: what is gone already is not taken again.
         let less = |total: i64, part: i64| total.saturating_sub(part).max(total.min(0));
         combine(&mut standing.counters, &carried.counters, less);

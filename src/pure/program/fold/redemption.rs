@@ -116,6 +116,7 @@ impl Step<'_> {
         let rewards = rewards::take(&mut self.standing.rewards, count, name);
         let lacking = (units - lots::total(&lots)).max(0) + (count - rewards::count(&rewards, None)).max(0);
         add(&mut self.trace.uncovered, lacking);
+        self.standing.last_reward_lapsed &= rewards.is_empty();
         self.trace.taken = Taken { lots: lots.clone(), rewards: rewards.clone() };
         self.standing.held.push(Held { sale, lots, rewards });
     }

@@ -146,3 +146,25 @@ fn voids_and_jobs_cannot_be_voided_and_what_is_not_there_is_malformed() {
         assert_eq!(told.unwrap_err().pointer, "/of");
     }
 }
+
+#[test]
+fn what_the_voided_redemption_had_taken_lapses_before_a_later_refund_looks_for_units() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    shop.actor = manager();
+    shop.now("2026-01-10T10:00");
+    shop.sale(card, "old", 10_000, None).expect("100 points, to 2027-01-10");
+    shop.now("2026-12-01T10:00");
+    let redeem = Some(Redeem::Reward { name: "off5".to_owned(), count: 1 });
+    let paid = shop.sale(card, "paid", 2_000, redeem).expect("15 points for what is left to pay").event;
+    shop.now("2027-02-01T10:00");
+    shop.sale(card, "new", 5_000, None).expect("50 points");
+    shop.refund(card, "new", None).expect("takes the 15 and 35 of the 50");
+    shop.is(card, "B 15 E 165 R 100 X 0");
+    shop.void(card, paid).expect("nothing leans on it");
+    // The 100 lapsed on 2027-01-10, so that the refund still took the 50.
+    shop.is(card, "B 0 E 150 R 0 X 100");
+    let rows = history(&shop.book, &shop.cards[&card].history);
+    let lapsed: Vec<_> = rows.iter().filter(|row| row.label == Label::PointsExpired).map(|row| row.change).collect();
+    assert_eq!(lapsed, [-100]);
+}

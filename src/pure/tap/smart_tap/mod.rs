@@ -30,6 +30,10 @@ pub const ANSWER_MAX: usize = 32 * 1024;
 /// The longest wait for any answer, milliseconds (google-smart-tap.md section 11).
 pub const WAIT_MS_MAX: u64 = 1_500;
 
+/// The longest exchange, milliseconds (google-smart-tap.md section 11): a phone that answers each command just in time, and
+/// promises one piece more each time, does not hold the reader.
+pub const EXCHANGE_MS_MAX: u64 = 4_000;
+
 /// GET MORE DATA (google-smart-tap.md section 2): always alone, without the empty length of Google's own sample.
 const GET_MORE_DATA: Header = Header { cla: 0x90, ins: 0xC0, p1: 0x00, p2: 0x00 };
 
@@ -362,6 +366,10 @@ impl Machine for SmartTap {
 
     fn wait_ms_max(&self) -> u64 {
         WAIT_MS_MAX
+    }
+
+    fn exchange_ms_max(&self) -> u64 {
+        EXCHANGE_MS_MAX
     }
 
     fn notes(&self) -> &[Note] {

@@ -59,8 +59,19 @@ CREATE TABLE customer (
     created_ms  INTEGER NOT NULL,
     changed_ms  INTEGER NOT NULL,
     referrer    BLOB,
-    revision    INTEGER NOT NULL
+    revision    INTEGER NOT NULL,
+    -- Removed from the books of people: what was told is erased, the row stays for the cards that were deleted before.
+    removed_ms  INTEGER,
+    -- By what customers are listed: sums over their cards, and the last visit to any. 0 where there was none.
+    ltv_minor     INTEGER NOT NULL DEFAULT 0,
+    balance       INTEGER NOT NULL DEFAULT 0,
+    last_visit_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX customer_joined ON customer (created_ms, id) WHERE removed_ms IS NULL;
+CREATE INDEX customer_ltv ON customer (ltv_minor, id) WHERE removed_ms IS NULL;
+CREATE INDEX customer_balance ON customer (balance, id) WHERE removed_ms IS NULL;
+CREATE INDEX customer_visit ON customer (last_visit_ms, id) WHERE removed_ms IS NULL;
+CREATE INDEX customer_referrer ON customer (referrer) WHERE referrer IS NOT NULL;
 
 -- Personal data, all of it optional; erased without touching the books.
 CREATE TABLE person (
@@ -77,8 +88,11 @@ CREATE TABLE person (
     groups          TEXT NOT NULL DEFAULT '[]',
     custom          TEXT NOT NULL DEFAULT '{}',
     utm             TEXT NOT NULL DEFAULT '{}',
-    consents        TEXT NOT NULL DEFAULT '{}'
+    consents        TEXT NOT NULL DEFAULT '{}',
+    -- Family name and given name as they are sorted.
+    name_key        TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX person_name ON person (name_key, customer);
 CREATE INDEX person_phone ON person (phone) WHERE phone IS NOT NULL;
 CREATE INDEX person_email ON person (email) WHERE email IS NOT NULL;
 
@@ -95,8 +109,19 @@ CREATE TABLE card (
     standing    BLOB NOT NULL,
     -- Rule time at which something of the card lapses or ripens next; null where nothing does.
     due_ms      INTEGER,
-    revision    INTEGER NOT NULL
+    revision    INTEGER NOT NULL,
+    -- What lists ask for: figures of the standing. A posting only marks the card (`listed` = 0, one page more in its
+    -- commit); the figures follow in a transaction of their own, at the latest before a list is read.
+    listed        INTEGER NOT NULL DEFAULT 0,
+    tier          TEXT,
+    visit_band    INTEGER NOT NULL DEFAULT 0,
+    last_visit_ms INTEGER NOT NULL DEFAULT 0,
+    ltv_minor     INTEGER NOT NULL DEFAULT 0,
+    balance       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX card_unlisted ON card (serial) WHERE listed = 0;
+CREATE INDEX card_tier ON card (tier, customer) WHERE tier IS NOT NULL AND deleted = 0;
+CREATE INDEX card_segment ON card (visit_band, last_visit_ms, customer) WHERE visit_band > 0 AND deleted = 0;
 CREATE INDEX card_customer ON card (customer, programme);
 CREATE INDEX card_due ON card (due_ms) WHERE due_ms IS NOT NULL;
 

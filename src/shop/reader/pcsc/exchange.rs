@@ -48,9 +48,9 @@ pub enum End {
     Fault(ChipFault),
 }
 
-/// The most commands in one attempt: eight pass types and two applications take twelve; a machine that asks for more is
-/// led in circles by the chip.
-pub const COMMANDS_MAX: u32 = 64;
+/// The most commands in one attempt: an answer of Smart Tap in 64 pieces takes 66, some more where keys are tried or
+/// commands repeated; a machine that asks for more is led in circles by the chip.
+pub const COMMANDS_MAX: u32 = 96;
 
 /// Runs machines over `chip`, one after the other until one finds that the chip speaks its protocol. `machines` is asked for
 /// fresh ones when another program reset the chip and the tap starts again, which it does once.
@@ -95,6 +95,7 @@ impl Run<'_> {
 
     /// One machine to its end; `None` when the chip speaks another protocol.
     fn exchange(&mut self, machine: &mut dyn Machine) -> Option<(End, Release)> {
+        let began_ns = self.observer.now_ns();
         let mut step = machine.start();
         let exchange = loop {
             let command = match step {
@@ -103,7 +104,13 @@ impl Run<'_> {
             };
             let wait_ns_max = machine.wait_ms_max().saturating_mul(1_000_000);
             match self.transmit(&command, wait_ns_max) {
-                Ok(answer) => step = machine.feed(&answer),
+                Ok(answer) => {
+                    let budget_ns = machine.exchange_ms_max().saturating_mul(1_000_000);
+                    if (self.observer.now_ns() - began_ns).max(0).unsigned_abs() > budget_ns {
+                        return Some((End::Problem(TapProblem::HoldStill), Release::Leave));
+                    }
+                    step = machine.feed(&answer);
+                }
                 Err(end) => return Some((end, Release::Leave)),
             }
         };
@@ -209,6 +216,10 @@ mod tests {
             1_000
         }
 
+        fn exchange_ms_max(&self) -> u64 {
+            2_500
+        }
+
         fn notes(&self) -> &[Note] {
             &[Note::Left]
         }
@@ -253,6 +264,16 @@ mod tests {
         assert!(matches!(run(&[(1, sealed())], vec![ok(1_000)]).0.end, End::Sealed(_)));
         let (attempt, _) = run(&[(2, sealed())], vec![ok(1_001)]);
         assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::HoldStill), 1));
+    }
+
+    #[test]
+    fn answers_that_are_each_in_time_may_not_add_up_to_too_long() {
+        assert!(matches!(run(&[(3, sealed())], vec![ok(900), ok(900), ok(700)]).0.end, End::Sealed(_)));
+        let (attempt, _) = run(&[(3, sealed())], vec![ok(900), ok(900), ok(701)]);
+        assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::HoldStill), 3));
+        // Each protocol has its own time.
+        let (attempt, _) = run(&[(2, Found::OtherProtocol), (2, sealed())], vec![ok(900), ok(900), ok(900), ok(900)]);
+        assert!(matches!(attempt.end, End::Sealed(_)));
     }
 
     #[test]

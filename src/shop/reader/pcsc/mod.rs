@@ -15,12 +15,14 @@ mod attending;
 mod board;
 mod exchange;
 mod fault;
+mod lamp;
 mod link;
 mod mailbox;
 mod monitor;
 mod picture;
 mod probe;
 mod protocols;
+mod usb;
 mod watchdog;
 mod worker;
 
@@ -33,8 +35,10 @@ use crate::pure::domain::{Medium, TillId};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::scan::card::CardRule;
 use crate::pure::tap::{Release, TapProblem};
+use crate::shop::reader::light::Profile;
 use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, Shown, TapSink};
 
+pub use self::lamp::OwnSignals;
 pub use self::probe::{Lies, Probe, ProbedReader, probe};
 
 use self::board::{Board, Condition};
@@ -47,6 +51,8 @@ use self::worker::Shared;
 pub struct ReaderConfig {
     /// Readers whose name matches belong to this section; the first section that matches counts.
     pub pattern: regex::Regex,
+    /// Only the reader on this USB port belongs to it, as in `1-1.2`.
+    pub usb: Option<String>,
     /// The till that they serve.
     pub till: TillId,
     /// What a chip is asked for, in order; media that are not read from a chip are passed over.
@@ -58,6 +64,13 @@ pub struct ReaderConfig {
     /// Escape APDUs that are sent when such a reader comes up, such as those that switch its polling to Apple's ECP
     /// (apple-vas.md section 2). A reader that refuses them works all the same.
     pub escape_start: Vec<Vec<u8>>,
+    /// How light and sound show what became of a tap.
+    pub feedback: Profile,
+    /// The owner's own commands for light and sound.
+    pub signals: OwnSignals,
+    /// Tags that claim to be NXP's are asked for its signature, where the reader passes that on, and imitations are refused
+    /// (readers-and-scanners.md section 2.5).
+    pub originality: bool,
 }
 
 /// Whether other programs may use a reader.
@@ -105,16 +118,29 @@ impl ReadersConfig {
         self.codes.iter().filter(|device| device.pattern.is_match(reader)).cloned().collect()
     }
 
-    fn of(&self, reader: &str) -> ReaderConfig {
-        self.readers.iter().find(|section| section.pattern.is_match(reader)).cloned().unwrap_or_else(|| ReaderConfig {
+    /// The section of a reader, by its name and the USB port on which it is, if that is known.
+    fn of(&self, reader: &str, port: Option<&str>) -> ReaderConfig {
+        let fits = |section: &&ReaderConfig| {
+            section.pattern.is_match(reader) && section.usb.as_deref().is_none_or(|usb| Some(usb) == port)
+        };
+        self.readers.iter().find(fits).cloned().unwrap_or_else(|| ReaderConfig {
             // Matches every name, as this section does.
             pattern: any_name(),
+            usb: None,
             till: self.first_till.clone(),
             protocols: protocols::DEFAULT.to_vec(),
             release_override: None,
             access: Access::Shared,
             escape_start: Vec::new(),
+            feedback: Profile::Auto,
+            signals: OwnSignals::default(),
+            originality: false,
         })
+    }
+
+    /// Whether the port of a reader of that name matters: only then is its driver asked.
+    fn asks_port(&self, reader: &str) -> bool {
+        self.readers.iter().any(|section| section.usb.is_some() && section.pattern.is_match(reader))
     }
 }
 
@@ -140,8 +166,13 @@ impl Limits {
         Limits { stuck_ns: 5_000_000_000, retry_every_ns: 500_000_000, retry_ns: 15_000_000_000 };
 }
 
-/// Makes the feedback of a reader, by its name, when that reader comes up.
-pub type FeedbackMaker = Box<dyn Fn(&str) -> Box<dyn Feedback> + Send + Sync>;
+/// Makes the feedback of a reader, by its name and section, when that reader comes up.
+pub type FeedbackMaker = Box<dyn Fn(&str, &ReaderConfig) -> Box<dyn Feedback> + Send + Sync>;
+
+/// The light and sound that each reader has of its own, by its family or by what its section says.
+pub fn light_and_sound(clock: Clock) -> FeedbackMaker {
+    Box::new(move |reader, config| lamp::feedback(reader, config, clock.clone()))
+}
 
 /// All readers of the shop, running.
 pub struct Readers {
@@ -189,8 +220,7 @@ impl Readers {
         });
         let switch = Arc::new(Switch::default());
         let guard = shared.clone();
-        let tills = config.clone();
-        let watchdog = spawn("reader-watchdog", move || watch(&guard, &tills))?;
+        let watchdog = spawn("reader-watchdog", move || watch(&guard))?;
         let (looked, first_look) = mpsc::sync_channel(1);
         let monitor = Monitor::new(config, feedback, shared.clone(), switch.clone(), looked);
         let monitor = spawn("reader-monitor", move || monitor.run())?;
@@ -260,13 +290,17 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Run
 }
 
 /// The watchdog's thread: a reader that is stuck is marked, and its tap reported, without waiting for it.
-fn watch(shared: &Shared, config: &ReadersConfig) {
+fn watch(shared: &Shared) {
     let mark = |overdue: &Overdue| {
         tracing::warn!(reader = &*overdue.reader, "reader gives no answer");
         shared.board.raise(&overdue.reader, Condition::Stuck);
     };
     let report = |overdue: Overdue| {
-        let till = config.of(&overdue.reader).till;
+        let statuses = shared.board.statuses();
+        let Some(till) = statuses.iter().find(|known| *known.name == *overdue.reader).map(|known| known.till.clone())
+        else {
+            return;
+        };
         let (reader, result) = (overdue.reader.to_string(), Err(TapProblem::ChipError));
         let tap = ReaderTap { reader, till, shown: Shown::Chip, result, timing: overdue.timing };
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.sink.tapped(tap)));
@@ -283,5 +317,34 @@ struct KeysInUse(RwLock<Arc<Keyring>>);
 impl KeysInUse {
     fn now(&self) -> Arc<Keyring> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_section_that_fits_name_and_port_counts() {
+        let till = |name: &str| TillId::new(name).expect("a till");
+        let mut config = ReadersConfig::new(till("first"));
+        let section = |pattern: &str, usb: Option<&str>, name: &str| ReaderConfig {
+            pattern: regex::Regex::new(pattern).expect("a pattern"),
+            usb: usb.map(str::to_owned),
+            till: till(name),
+            ..ReadersConfig::new(till("first")).of("any", None)
+        };
+        config.readers = vec![
+            section("ACR122", Some("1-1.2"), "left"),
+            section("ACR122", Some("1-1.3"), "right"),
+            section("VTAP", None, "door"),
+        ];
+        let served = |reader: &str, port: Option<&str>| config.of(reader, port).till.to_string();
+        assert_eq!(served("ACS ACR122U 00 00", Some("1-1.2")), "left");
+        assert_eq!(served("ACS ACR122U 00 00", Some("1-1.3")), "right");
+        assert_eq!(served("ACS ACR122U 01 00", Some("1-1.4")), "first", "on a port that nobody named");
+        assert_eq!(served("ACS ACR122U 01 00", None), "first", "where the port is not known");
+        assert_eq!(served("VTAP 00 00", None), "door");
+        assert!(config.asks_port("ACS ACR122U 00 00") && !config.asks_port("VTAP 00 00"));
     }
 }

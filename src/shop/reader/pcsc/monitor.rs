@@ -20,6 +20,7 @@ use super::board::Condition;
 use super::fault::{REFUSALS_MIN, ServiceFault};
 use super::mailbox::{ChipHere, Mailbox, Unreadable, WhyUnreadable};
 use super::picture::{Change, Field, Picture, Sighting};
+use super::usb;
 use super::worker::{Shared, Worker};
 use super::{FeedbackMaker, ReadersConfig, Running, spawn};
 
@@ -310,12 +311,13 @@ impl Monitor {
     }
 
     fn reader_up(&mut self, reader: String, occupied: bool) {
-        let config = self.config.of(&reader);
-        self.shared.board.reader_up(&reader, &config.till, occupied);
-        let mailbox = Arc::new(Mailbox::default());
         // A name from the service holds no zero byte; one that did could not be connected to either.
         let Ok(name) = CString::new(reader.as_bytes()) else { return };
-        let feedback = (self.feedback)(&reader);
+        let port = if self.config.asks_port(&reader) { usb::port_of(&name) } else { None };
+        let config = self.config.of(&reader, port.as_deref());
+        self.shared.board.reader_up(&reader, &config.till, occupied);
+        let mailbox = Arc::new(Mailbox::default());
+        let feedback = (self.feedback)(&reader, &config);
         let codes = self.config.codes_of(&reader);
         let worker = Worker::new(&name, config, codes, mailbox.clone(), feedback, self.shared.clone());
         let worker = spawn("reader", move || worker.run())

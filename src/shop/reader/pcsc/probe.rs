@@ -8,6 +8,7 @@ use ::pcsc::{Context, Error, ReaderState as Sight, Scope, State};
 use crate::shop::reader::ServiceStatus;
 
 use super::fault::{REFUSALS_MIN, ServiceFault};
+use super::usb;
 
 /// How long a service may take to tell what lies on its readers. They are asked for what is known, not for news.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -28,6 +29,9 @@ pub struct ProbedReader {
     pub name: String,
     /// Whether something lies on it.
     pub lies: Lies,
+    /// The USB port on which it is, as `[[reader]] usb` names it; `None` where the driver does not say, and for the virtual
+    /// reader.
+    pub usb: Option<String>,
 }
 
 /// What lies on a reader.
@@ -67,6 +71,7 @@ fn look() -> Result<Vec<ProbedReader>, ServiceFault> {
     let probed = |sight: &Sight| ProbedReader {
         name: sight.name().to_string_lossy().into_owned(),
         lies: lies(sight.event_state()),
+        usb: usb::port_on(&context, sight.name()),
     };
     Ok(sights.iter().map(probed).collect())
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::pure::tap::keyring::Keyring;
+use crate::pure::tap::originality::Way;
 use crate::pure::tap::scan::card::CodeCard;
 use crate::pure::tap::{Machine, Opened, Release, TapProblem};
-use crate::shop::reader::{Feedback, ReaderTap, Shown, TapSink, TapTiming};
+use crate::shop::reader::{Decision, Feedback, ReaderTap, Shown, TapSink, TapTiming};
 
 use super::attending::{Attending, Next, Report};
 use super::board::{Board, Condition};
-use super::exchange::{self, Attempt, End, Observer};
+use super::exchange::{self, Attempt, Chip, End, Observer};
 use super::fault::ChipFault;
 use super::link::Link;
 use super::mailbox::{ChipHere, Mailbox, Unreadable, WhyUnreadable};
@@ -144,41 +145,34 @@ impl Worker {
     }
 
     fn read(&mut self, chip: &ChipHere) {
-        let attending = self.attending.get_or_insert_with(|| Attending::new(chip.presence));
+        let Self { reader, config, codes, link, feedback, shared, attending, .. } = self;
+        let attending = attending.get_or_insert_with(|| Attending::new(chip.presence));
         attending.begin(chip);
         let timing = TapTiming { chip_seen_ns: chip.seen_ns, ..TapTiming::default() };
-        let watch = self.shared.watchdog.watch(&self.reader, timing);
-        let keys = self.shared.keys.now();
-        let code = self.codes.iter().find(|device| device.rule.fits(&chip.atr));
-        let asked = Asked { config: &self.config, code };
-        let attempt = exchange(&mut self.link, &asked, &self.shared, &keys, chip, &watch);
-        let stuck = watch.end();
-        let board = &self.shared.board;
-        if stuck {
-            board.clear(&self.reader, Condition::Stuck);
-            tracing::warn!(reader = &*self.reader, "reader answers again after it was stuck");
-        }
-        if attempt.end == End::Fault(ChipFault::Held) {
-            board.raise(&self.reader, Condition::Held);
-        } else {
-            board.clear(&self.reader, Condition::Held);
-        }
-        if let End::Fault(fault) = &attempt.end {
-            tracing::info!(reader = &*self.reader, %fault, apdus = attempt.timing.apdus, "tap ended early");
-        }
-        for note in &attempt.notes {
-            tracing::info!(reader = &*self.reader, ?note, "chip answered out of the ordinary");
-        }
-        let now_ns = self.shared.clock.boot_ns();
-        match attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
-            Report::Nothing => {}
-            Report::Problem(problem) => self.report(&chip.atr, Err(problem), attempt.timing),
-            Report::Proofs(sealed) => {
-                let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| keys.open_all(sealed)).collect();
-                let opened_ns = self.shared.clock.boot_ns();
-                let chip_to_token_us = exchange::us_since(chip.seen_ns, opened_ns);
-                self.report(&chip.atr, Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing });
+        let watch = Some(shared.watchdog.watch(reader, timing));
+        let asked = Asked::of(config, codes, &chip.atr);
+        let mut reading = Reading { reader, asked, shared, keys: shared.keys.now(), chip, attending, watch };
+        let through_chip = feedback.wants_chip();
+        let (mut found, mut concluded) = (None, false);
+        let connected = link.with_chip(&mut |held| {
+            let attempt = reading.attempt(held);
+            let release = reading.asked.config.release_override.unwrap_or(attempt.release);
+            if !through_chip {
+                found = Some(attempt);
+                return release;
             }
+            concluded = true;
+            let commands = reading.conclude(attempt).map_or_else(Vec::new, |decision| feedback.chip_commands(decision));
+            // The first that is not taken ends them: the chip may have left.
+            let _ = commands.iter().try_for_each(|command| held.transmit(command).map(drop));
+            release
+        });
+        if concluded {
+            return;
+        }
+        let attempt = found.unwrap_or_else(|| reading.not_connected(connected));
+        if let Some(decision) = reading.conclude(attempt) {
+            feedback.show(decision);
         }
     }
 
@@ -191,17 +185,11 @@ impl Worker {
             self.attending = Some(Attending::new(unreadable.presence));
         }
         if let Some(Report::Problem(problem)) = self.attending.as_mut().map(|known| known.tell(problem)) {
-            self.report(&[], Err(problem), TapTiming { chip_seen_ns: unreadable.seen_ns, ..TapTiming::default() });
+            // The sink returns after the commit; only then light and sound say so.
+            let timing = TapTiming { chip_seen_ns: unreadable.seen_ns, ..TapTiming::default() };
+            let asked = Asked { config: &self.config, code: None };
+            self.feedback.show(tapped(&self.shared, &self.reader, &asked, Err(problem), timing));
         }
-    }
-
-    /// The sink returns after the commit; only then light and sound say so.
-    fn report(&mut self, atr: &[u8], result: Result<Vec<Opened>, TapProblem>, timing: TapTiming) {
-        let code = self.codes.iter().find(|device| device.rule.fits(atr));
-        let (till, shown) = code.map_or((&self.config.till, Shown::Chip), |device| (&device.till, Shown::Code));
-        let (reader, till) = (self.reader.to_string(), till.clone());
-        let decision = self.shared.sink.tapped(ReaderTap { reader, till, shown, result, timing });
-        self.feedback.show(decision);
     }
 }
 
@@ -211,39 +199,99 @@ struct Asked<'a> {
     code: Option<&'a CodeDevice>,
 }
 
-/// One attempt over PC/SC: connect, hold, exchange, release.
-fn exchange(
-    link: &mut Link,
-    asked: &Asked<'_>,
+impl<'a> Asked<'a> {
+    fn of(config: &'a ReaderConfig, codes: &'a [CodeDevice], atr: &[u8]) -> Self {
+        Self { config, code: codes.iter().find(|device| device.rule.fits(atr)) }
+    }
+}
+
+/// Hands a tap to the sink and returns once it is committed.
+fn tapped(
     shared: &Shared,
-    keys: &Keyring,
-    chip: &ChipHere,
-    watch: &Watch,
-) -> Attempt {
-    let observer = Watched { clock: &shared.clock, watch };
-    let mut attempt = None;
-    let connected = link.with_chip(&mut |held| {
-        let machines = || match asked.code {
+    reader: &str,
+    asked: &Asked<'_>,
+    result: Result<Vec<Opened>, TapProblem>,
+    timing: TapTiming,
+) -> Decision {
+    let trembled = result == Err(TapProblem::HoldStill);
+    let (till, shown) = asked.code.map_or((&asked.config.till, Shown::Chip), |device| (&device.till, Shown::Code));
+    let tap = ReaderTap { reader: reader.to_owned(), till: till.clone(), shown, result, timing };
+    let decision = shared.sink.tapped(tap);
+    if trembled && decision == Decision::Refused { Decision::HoldStill } else { decision }
+}
+
+/// One attempt over PC/SC, from its first command to its report.
+struct Reading<'a> {
+    reader: &'a Arc<str>,
+    asked: Asked<'a>,
+    shared: &'a Shared,
+    keys: Arc<Keyring>,
+    chip: &'a ChipHere,
+    attending: &'a mut Attending,
+    /// Until the attempt is over.
+    watch: Option<Watch>,
+}
+
+impl Reading<'_> {
+    /// Runs the machines over the chip.
+    fn attempt(&self, held: &mut dyn Chip) -> Attempt {
+        let observer = Watched { clock: &self.shared.clock, watch: self.watch.as_ref() };
+        let config = self.asked.config;
+        let origin = if config.originality { Way::of(self.reader) } else { None };
+        let machines = || match self.asked.code {
             Some(device) => vec![Box::new(CodeCard::new(&device.rule)) as Box<dyn Machine>],
-            None => protocols::machines(keys, &asked.config.protocols, &chip.atr),
+            None => protocols::machines(&self.keys, &config.protocols, origin, &self.chip.atr),
         };
-        let found = exchange::attempt(held, machines, chip.seen_ns, &observer);
-        let release = asked.config.release_override.unwrap_or(found.release);
-        attempt = Some(found);
-        release
-    });
-    attempt.unwrap_or_else(|| {
-        // The chip was never talked to, so there is a fault to name.
+        exchange::attempt(held, machines, self.chip.seen_ns, &observer)
+    }
+
+    /// The attempt where the chip was never talked to, so that there is a fault to name.
+    fn not_connected(&self, connected: Result<(), ChipFault>) -> Attempt {
         let fault = connected.err().unwrap_or(ChipFault::Left);
-        let chip_to_token_us = exchange::us_since(chip.seen_ns, shared.clock.boot_ns());
-        let timing = TapTiming { chip_seen_ns: chip.seen_ns, chip_to_token_us, ..TapTiming::default() };
+        let chip_to_token_us = exchange::us_since(self.chip.seen_ns, self.shared.clock.boot_ns());
+        let timing = TapTiming { chip_seen_ns: self.chip.seen_ns, chip_to_token_us, ..TapTiming::default() };
         Attempt { end: End::Fault(fault), release: Release::Leave, timing, notes: Vec::new() }
-    })
+    }
+
+    /// What the attempt means, reported; what the till decided, where there was anything to report.
+    fn conclude(&mut self, attempt: Attempt) -> Option<Decision> {
+        let stuck = self.watch.take().is_some_and(Watch::end);
+        let reader = &**self.reader;
+        let board = &self.shared.board;
+        if stuck {
+            board.clear(reader, Condition::Stuck);
+            tracing::warn!(reader, "reader answers again after it was stuck");
+        }
+        if attempt.end == End::Fault(ChipFault::Held) {
+            board.raise(reader, Condition::Held);
+        } else {
+            board.clear(reader, Condition::Held);
+        }
+        if let End::Fault(fault) = &attempt.end {
+            tracing::info!(reader, %fault, apdus = attempt.timing.apdus, "tap ended early");
+        }
+        for note in &attempt.notes {
+            tracing::info!(reader, ?note, "chip answered out of the ordinary");
+        }
+        let now_ns = self.shared.clock.boot_ns();
+        let (result, timing) =
+            match self.attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
+                Report::Nothing => return None,
+                Report::Problem(problem) => (Err(problem), attempt.timing),
+                Report::Proofs(sealed) => {
+                    let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| self.keys.open_all(sealed)).collect();
+                    let opened_ns = self.shared.clock.boot_ns();
+                    let chip_to_token_us = exchange::us_since(self.chip.seen_ns, opened_ns);
+                    (Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing })
+                }
+            };
+        Some(tapped(self.shared, reader, &self.asked, result, timing))
+    }
 }
 
 struct Watched<'a> {
     clock: &'a Clock,
-    watch: &'a Watch,
+    watch: Option<&'a Watch>,
 }
 
 impl Observer for Watched<'_> {
@@ -252,6 +300,8 @@ impl Observer for Watched<'_> {
     }
 
     fn progress(&self, now_ns: i64, timing: TapTiming) {
-        self.watch.progress(now_ns, timing);
+        if let Some(watch) = self.watch {
+            watch.progress(now_ns, timing);
+        }
     }
 }

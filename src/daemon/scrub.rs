@@ -1,0 +1,66 @@
+//! The ledger's file is looked over in the background (SYNC.md row 6): a while after the start, every night, and whenever
+//! something read was not as it should be. What is found damaged books nothing more.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::shop::ledger::{Ledger, LedgerError, ReadOnly};
+
+/// After the start, so that the first customers do not wait for the disk.
+const FIRST_AFTER: Duration = Duration::from_secs(60);
+
+/// How often a suspicion is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Looks between two that nobody asked for: a day.
+const LOOKS_A_DAY: u64 = 24 * 3600 / LOOK_EVERY.as_secs();
+
+/// Events whose chain is checked with the file; the nightly backup is verified as a whole.
+const CHAIN_CHECKED: i64 = 1_000;
+
+/// Looks the file over from now on.
+pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks = LOOKS_A_DAY - FIRST_AFTER.as_secs() / LOOK_EVERY.as_secs();
+        loop {
+            ticks.tick().await;
+            looks += 1;
+            if !ledger.suspected_take() && looks < LOOKS_A_DAY {
+                continue;
+            }
+            looks = 0;
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let path = ledger.path().to_owned();
+            // A thread that nobody waits for: a large file takes longer than the daemon may take to stop.
+            let spawned = std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path)));
+            if let (Ok(_), Ok(Err(what))) = (spawned, told.await) {
+                ledger.condemn(&what);
+            }
+        }
+    })
+}
+
+/// What is wrong with the file, in one sentence.
+fn check(path: &Path) -> Result<(), String> {
+    match faults(path) {
+        Ok(faults) => faults.into_iter().next().map_or(Ok(()), Err),
+        Err(LedgerError::Damaged(what)) => Err(what),
+        Err(error) => {
+            // Not read is not damaged: it is looked at again.
+            tracing::warn!(%error, "scrub.unread: the ledger could not be looked over");
+            Ok(())
+        }
+    }
+}
+
+fn faults(path: &Path) -> Result<Vec<String>, LedgerError> {
+    ReadOnly::open(path)?.with(|reads| {
+        let mut faults = reads.file_check()?;
+        let (_, _, newest) = reads.counts()?;
+        let chain = reads.chain_check((newest - CHAIN_CHECKED).max(0))?;
+        faults.extend(chain.faults.iter().map(ToString::to_string));
+        Ok(faults)
+    })
+}

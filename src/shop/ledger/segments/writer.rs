@@ -1,0 +1,414 @@
+//! The thread that writes the copy. After a commit it reads, in one snapshot, the events that it has not written yet, the
+//! rows that they name and those that were kept by hand, and appends them as one group of records; within a second they
+//! are synced. Its files are no ledger: what goes wrong here is told and tried again, and nobody waits for it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::catalogue::{KeptBy, TABLES, Table, table_of};
+use super::folder::{Newest, file_path};
+use super::frame::{FILE_BYTES, framed};
+use super::record::{Record, RowState, record_hash};
+use super::{Kept, SegmentState};
+use crate::pure::wire::event::event_read;
+use crate::shop::ledger::error::LedgerError;
+use crate::shop::ledger::read;
+
+/// From the first unsynced write to the sync.
+const SYNC_AFTER: Duration = Duration::from_millis(700);
+
+/// Commits in one snapshot.
+const COMMITS_AT_ONCE: usize = 256;
+
+/// Bytes of events or rows in one record; a snapshot with more takes several.
+const RECORD_BYTES: usize = 1 << 20;
+
+/// So much before the last known event the rows that were missed are looked for: the wall clock may have gone back.
+const MARGIN_MS: i64 = 3_600_000;
+
+/// What the thread is told.
+pub enum Note {
+    /// A group was committed, with these rows.
+    Committed(Vec<Kept>),
+    /// It is time to sync.
+    Sync,
+    /// Write what is left, sync, end.
+    Close,
+}
+
+struct Open {
+    file: File,
+    at: u64,
+}
+
+/// The thread's own.
+pub struct Writer {
+    folder: PathBuf,
+    ledger: PathBuf,
+    connection: Option<Connection>,
+    columns: BTreeMap<String, Vec<String>>,
+    /// What the folder held at the start, until the first write.
+    newest: Option<Newest>,
+    file: Option<Open>,
+    number: u64,
+    prev: [u8; 32],
+    /// The ledger's row up to which all is written, and up to which it is synced.
+    to: i64,
+    synced_to: i64,
+    /// Of the newest event that was written, milliseconds since 1970-01-01 UTC.
+    newest_ms: i64,
+    live_id: i64,
+    unsynced: bool,
+    missed: Arc<AtomicBool>,
+    state: Arc<Mutex<SegmentState>>,
+}
+
+impl Writer {
+    pub fn new(
+        folder: &Path,
+        ledger: &Path,
+        newest: Newest,
+        missed: Arc<AtomicBool>,
+        state: Arc<Mutex<SegmentState>>,
+    ) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            ledger: ledger.to_owned(),
+            connection: None,
+            columns: BTreeMap::new(),
+            file: None,
+            number: newest.number,
+            prev: newest.record_hash,
+            to: newest.to,
+            synced_to: newest.to,
+            newest_ms: 0,
+            live_id: 0,
+            unsynced: false,
+            newest: Some(newest),
+            missed,
+            state,
+        }
+    }
+
+    /// Works until it is closed.
+    pub fn run(mut self, notes: &mpsc::Receiver<Note>, ticker: &mpsc::SyncSender<Note>) {
+        let (poke, poked) = mpsc::sync_channel::<()>(1);
+        let ticker = ticker.clone();
+        let ticking = thread::Builder::new().name("segments-sync".to_owned()).spawn(move || {
+            while poked.recv().is_ok() {
+                let early = poked.recv_timeout(SYNC_AFTER);
+                if early == Err(mpsc::RecvTimeoutError::Disconnected) || ticker.send(Note::Sync).is_err() {
+                    return;
+                }
+            }
+        });
+        self.copy(Vec::new());
+        while let Ok(first) = notes.recv() {
+            let (mut kept, mut sync, mut close) = (Vec::new(), ticking.is_err(), false);
+            for note in std::iter::once(first).chain(notes.try_iter().take(COMMITS_AT_ONCE - 1)) {
+                match note {
+                    Note::Committed(rows) => kept.extend(rows),
+                    Note::Sync => sync = true,
+                    Note::Close => close = true,
+                }
+            }
+            let was_unsynced = self.unsynced;
+            self.copy(kept);
+            if close {
+                self.close();
+                return;
+            }
+            if sync && self.unsynced {
+                self.sync();
+            } else if self.unsynced && !was_unsynced {
+                // One that waits already is enough.
+                let _ = poke.try_send(());
+            }
+        }
+    }
+
+    fn copy(&mut self, kept: Vec<Kept>) {
+        let missed = self.missed.swap(false, Ordering::Relaxed);
+        let written = self.try_copy(kept, missed);
+        self.outcome(written, missed);
+    }
+
+    /// Tells how it went; after a fault everything since the last sync is written again, into a new file.
+    fn outcome(&mut self, written: Result<(), LedgerError>, missed: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => {
+                if state.fault.take().is_some() {
+                    tracing::info!("segments.written: the segment copy is complete again");
+                }
+                state.to = self.to;
+            }
+            Err(error) => {
+                let told = error.to_string();
+                if state.fault.as_ref() != Some(&told) {
+                    tracing::error!(error = %told, missed, "segments.fault: the segment copy cannot be written; it is tried again");
+                }
+                state.fault = Some(told);
+                drop(state);
+                self.missed.store(true, Ordering::Relaxed);
+                (self.file, self.newest, self.connection) = (None, None, None);
+                self.to = self.synced_to;
+            }
+        }
+    }
+
+    fn try_copy(&mut self, kept: Vec<Kept>, missed: bool) -> Result<(), LedgerError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let snapshot = connection.unchecked_transaction()?;
+        let group = self.group(&snapshot, kept, missed)?;
+        drop(snapshot);
+        self.connection = Some(connection);
+        let Some((to, records)) = group else { return Ok(()) };
+        for record in records {
+            self.append(record)?;
+        }
+        self.to = to;
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<Connection, LedgerError> {
+        let connection = read::open(&self.ledger)?;
+        for table in TABLES.iter().filter(|table| table.by != KeptBy::Chain) {
+            let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+            let names = statement.query_map([table.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            self.columns.insert(table.name.to_owned(), names);
+        }
+        self.newest_ms = newest_ms(&connection, self.to)?;
+        Ok(connection)
+    }
+
+    /// What one snapshot has that the copy lacks: the row up to which it goes, and records that count together.
+    fn group(
+        &mut self,
+        snapshot: &Connection,
+        kept: Vec<Kept>,
+        missed: bool,
+    ) -> Result<Option<(i64, Vec<Record>)>, LedgerError> {
+        let mut rows = Rows::default();
+        kept.into_iter().for_each(|row| rows.add(row.table, row.key));
+        let mut records: Vec<Record> = Vec::new();
+        let mut to = self.to;
+        let mut size = 0;
+        let mut statement =
+            snapshot.prepare_cached("SELECT position, body, hlc FROM event WHERE position > ?1 ORDER BY position")?;
+        let mut found = statement.query([self.to])?;
+        while let Some(row) = found.next()? {
+            let (position, body, hlc): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            rows.add_named_by(snapshot, position, &body)?;
+            if records.is_empty() || size > RECORD_BYTES {
+                records.push(Record { from: to, more: true, ..Record::default() });
+                size = 0;
+            }
+            size += body.len();
+            (to, self.newest_ms) = (position, hlc >> 16);
+            if let Some(record) = records.last_mut() {
+                record.to = position;
+                record.events.push(body);
+            }
+        }
+        if missed {
+            let since_ms = newest_ms(snapshot, self.to)? - MARGIN_MS;
+            TABLES.iter().try_for_each(|table| rows.add_missed(snapshot, table, since_ms))?;
+        }
+        let live: i64 = snapshot.query_row("SELECT coalesce(max(id), 0) FROM live", [], |row| row.get(0))?;
+        if live > std::mem::replace(&mut self.live_id, live) && !(records.is_empty() && rows.list.is_empty()) {
+            rows.add("live", vec![Value::Integer(live)]);
+        }
+        let mut size = RECORD_BYTES + 1;
+        for (table, key) in rows.list {
+            let state = self.row_state(snapshot, table, key)?;
+            if size > RECORD_BYTES {
+                records.push(Record { from: to, to, more: true, ..Record::default() });
+                size = 0;
+            }
+            size += state_size(&state);
+            if let Some(record) = records.last_mut() {
+                record.rows.push((table.to_owned(), state));
+            }
+        }
+        Ok(records.last_mut().map(|last| last.more = false).map(|()| (to, records)))
+    }
+
+    fn row_state(&self, snapshot: &Connection, table: &str, key: Vec<Value>) -> Result<RowState, LedgerError> {
+        let (Some(known), Some(columns)) = (table_of(table), self.columns.get(table)) else {
+            return Ok(RowState::Gone(key));
+        };
+        let wanted: Vec<String> =
+            known.key.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 1)).collect();
+        let text = format!("SELECT {} FROM {table} WHERE {}", columns.join(", "), wanted.join(" AND "));
+        let mut statement = snapshot.prepare_cached(&text)?;
+        let row = statement.query_row(params_from_iter(&key), |row| values(row, columns.len())).optional()?;
+        Ok(row.map_or(RowState::Gone(key), RowState::Is))
+    }
+
+    fn append(&mut self, record: Record) -> Result<(), LedgerError> {
+        let mut payload = Record { prev: self.prev, ..record.clone() }.encode();
+        let room = |open: &Open| open.at + (super::frame::HEAD_BYTES + payload.len()) as u64 <= FILE_BYTES;
+        if let Some(newest) = self.newest.take() {
+            self.file = self.go_on(&newest)?;
+        }
+        if !self.file.as_ref().is_some_and(room) {
+            self.file = Some(self.next_file()?);
+            payload = Record { prev: self.prev, ..record }.encode();
+        }
+        self.write(&payload)
+    }
+
+    fn write(&mut self, payload: &[u8]) -> Result<(), LedgerError> {
+        let Some(open) = self.file.as_mut() else { return Ok(()) };
+        let bytes = framed(payload);
+        open.file.write_all_at(&bytes, open.at).map_err(|error| LedgerError::folder(&self.folder, error))?;
+        open.at += bytes.len() as u64;
+        self.prev = record_hash(payload);
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// The newest file, where writing goes on at its end.
+    fn go_on(&self, newest: &Newest) -> Result<Option<Open>, LedgerError> {
+        let Some((at, head)) = newest.goes_on.as_ref().filter(|(_, head)| head.tables == self.columns) else {
+            return Ok(None);
+        };
+        debug_assert!(head.from <= self.to, "a file begins where the one before ended");
+        let path = file_path(&self.folder, newest.number);
+        let file = File::options().write(true).open(path).map_err(|error| LedgerError::folder(&self.folder, error))?;
+        Ok(Some(Open { file, at: *at }))
+    }
+
+    /// Syncs the file that is full, and begins the next with the columns of all tables.
+    fn next_file(&mut self) -> Result<Open, LedgerError> {
+        let fault = |error| LedgerError::folder(&self.folder, error);
+        if let Some(open) = self.file.take() {
+            open.file.sync_data().map_err(fault)?;
+        }
+        let path = file_path(&self.folder, self.number + 1);
+        let file = File::options().create_new(true).write(true).mode(0o600).open(&path).map_err(fault)?;
+        self.number += 1;
+        // Where the disk cannot reserve space the file grows as it is written.
+        let _ = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, FILE_BYTES);
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
+        let head =
+            Record { prev: self.prev, from: self.to, to: self.to, tables: self.columns.clone(), ..Record::default() };
+        self.file = Some(Open { file, at: 0 });
+        self.write(&head.encode())?;
+        self.file.take().ok_or(LedgerError::Stopped)
+    }
+
+    fn sync(&mut self) {
+        let Some(open) = &self.file else { return };
+        let synced = open.file.sync_data().map_err(|error| LedgerError::folder(&self.folder, error));
+        self.unsynced = false;
+        if synced.is_ok() {
+            self.synced_to = self.to;
+        }
+        self.outcome(synced, false);
+    }
+
+    fn close(&mut self) {
+        let complete = !self.missed.load(Ordering::Relaxed);
+        if complete && self.file.is_some() {
+            let last = Record { from: self.to, to: self.to, closed: true, ..Record::default() };
+            let written = self.append(last);
+            self.outcome(written, false);
+        }
+        self.sync();
+    }
+}
+
+/// Rows to be read, each once.
+#[derive(Default)]
+struct Rows {
+    list: Vec<(&'static str, Vec<Value>)>,
+    known: HashSet<String>,
+}
+
+impl Rows {
+    fn add(&mut self, table: &'static str, key: Vec<Value>) {
+        if self.known.insert(format!("{table} {key:?}")) {
+            self.list.push((table, key));
+        }
+    }
+
+    /// The rows that an event names: cards with their credentials, customer, person, sale, text.
+    fn add_named_by(&mut self, snapshot: &Connection, position: i64, body: &[u8]) -> Result<(), LedgerError> {
+        // An event of a later version is copied as it is; what it names is not known here.
+        let Ok(event) = event_read(body) else { return Ok(()) };
+        if event.what.text_hash.is_some() {
+            self.add("event_text", vec![Value::Integer(position)]);
+        }
+        if let Some(customer) = event.what.customer {
+            for table in ["customer", "person"] {
+                self.add(table, vec![Value::Blob(customer.0.as_bytes().to_vec())]);
+            }
+        }
+        if let Some(sale) = event.what.sale {
+            self.add("sale", vec![Value::Blob(sale.0.as_bytes().to_vec())]);
+        }
+        let moved = event.what.entries.iter().map(|entry| entry.card);
+        for serial in event.what.card.into_iter().chain(moved) {
+            let serial = Value::Integer(serial.bits() as i64);
+            self.add("card", vec![serial.clone()]);
+            let mut statement = snapshot.prepare_cached("SELECT id FROM credential WHERE card = ?1")?;
+            let mut found = statement.query([serial])?;
+            while let Some(row) = found.next()? {
+                self.add("credential", vec![row.get(0)?]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of commits that were not told.
+    fn add_missed(&mut self, snapshot: &Connection, table: &Table, since_ms: i64) -> Result<(), LedgerError> {
+        let key = table.key.join(", ");
+        let text = match table.by {
+            KeptBy::Chain | KeptBy::Passing | KeptBy::Event => return Ok(()),
+            KeptBy::Whole => format!("SELECT {key} FROM {} WHERE ?1 IS NOT NULL", table.name),
+            KeptBy::Since(column) => format!("SELECT {key} FROM {} WHERE {column} >= ?1", table.name),
+        };
+        let mut statement = snapshot.prepare(&text)?;
+        let mut found = statement.query([since_ms])?;
+        while let Some(row) = found.next()? {
+            self.add(table.name, values(row, table.key.len())?);
+        }
+        Ok(())
+    }
+}
+
+fn values(row: &Row<'_>, count: usize) -> rusqlite::Result<Vec<Value>> {
+    (0..count).map(|index| row.get(index)).collect()
+}
+
+fn state_size(state: &RowState) -> usize {
+    let (RowState::Is(values) | RowState::Gone(values)) = state;
+    let size = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        _ => 8,
+    };
+    values.iter().map(size).sum()
+}
+
+/// The rule time of the event in row `position`, or 0.
+fn newest_ms(connection: &Connection, position: i64) -> Result<i64, LedgerError> {
+    let hlc: Option<i64> =
+        connection.query_row("SELECT hlc FROM event WHERE position = ?1", [position], |row| row.get(0)).optional()?;
+    Ok(hlc.map_or(0, |hlc| hlc >> 16))
+}

@@ -1,0 +1,222 @@
+//! The disk fails under the running daemon (SYNC.md rows 3 to 5): writes, syncs and space, once and for good, at each call
+//! of a posting, and the power of the whole disk. Nothing is acknowledged that is not there afterwards, what was refused
+//! was not booked, and booking goes on without a restart.
+
+use std::fs;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::{Value, json};
+
+use crate::support::counting::{Counting, books_hold};
+use crate::support::dice::{Dice, seed};
+use crate::support::faults::{Call, Disk, Fault, Times};
+use crate::support::shop::{Shop, Start};
+use crate::support::wait_until;
+
+/// Power cuts in one test run; `STAMPD_TEST_POWER_CUTS` sets another number.
+const POWER_CUTS: u64 = 30;
+
+const TILLS: usize = 3;
+
+/// The ledger in health: its state and what to do about it.
+fn ledger_part(shop: &Shop) -> (String, Option<String>) {
+    let health = shop.get("/v1/health").expect(200);
+    let parts = health["parts"].as_array().expect("parts");
+    let part = parts.iter().find(|part| part["name"] == "ledger").expect("the ledger");
+    (part["state"].as_str().expect("a state").to_owned(), part["remedy"].as_str().map(str::to_owned))
+}
+
+fn points_card(shop: &Shop, index: usize) -> String {
+    shop.card("points", index)["serial"].as_str().expect("a serial").to_owned()
+}
+
+#[test]
+fn a_disk_that_fails_is_told_and_nothing_is_booked_until_it_works() {
+    let mut shop = Shop::closed();
+    let disk = Disk::under(&mut shop, "ledger.db");
+    shop.start(Start::Run);
+    let serial = points_card(&shop, 0);
+    let barcode = shop.card("cafe10", 0)["barcode"].as_str().expect("a barcode").to_owned();
+    let cases = [
+        (Call::Write, Fault::Eio, Times::Some(1), "storage_fault"),
+        (Call::Write, Fault::Eio, Times::ForGood, "storage_fault"),
+        (Call::Write, Fault::Enospc, Times::Some(1), "disk_full"),
+        (Call::Write, Fault::Enospc, Times::ForGood, "disk_full"),
+        (Call::Sync, Fault::Eio, Times::Some(1), "storage_fault"),
+        (Call::Sync, Fault::Eio, Times::ForGood, "storage_fault"),
+        (Call::Sync, Fault::Enospc, Times::ForGood, "disk_full"),
+    ];
+    for (place, (call, fault, times, code)) in cases.into_iter().enumerate() {
+        println!("{call:?} {fault:?} {times:?}");
+        let before = shop.standing(&serial);
+        disk.fails(call, fault, 0, times);
+        let ask = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
+        let answer = ask.send();
+        answer.problem(503, code);
+        assert!(answer.header("Retry-After").is_some(), "{answer}");
+        assert!(disk.hits() > 0);
+        // Reads go on, and show what was booked before and nothing more.
+        assert_eq!(shop.standing(&serial), before);
+        let (state, remedy) = ledger_part(&shop);
+        assert_eq!(state, "down");
+        assert!(remedy.is_some());
+        if times == Times::ForGood {
+            ask.send().problem(503, code);
+            shop.scan(&barcode).send().problem(503, code);
+            disk.works();
+        }
+        let booked = ask.send();
+        booked.expect(201);
+        assert_eq!(booked.header("Idempotency-Hit"), None, "it had not been booked");
+        assert_eq!(ask.send().header("Idempotency-Hit"), Some("true"));
+        assert_eq!(shop.standing(&serial)["balance"], json!(place + 1));
+        assert_eq!(ledger_part(&shop), ("ok".to_owned(), None));
+    }
+    // Half a write is no fault: the other half follows.
+    disk.fails(Call::Write, Fault::Short, 0, Times::Some(3));
+    shop.entry(&serial, &json!({ "kind": "adjust", "value": 1 }));
+    assert!(disk.hits() > 0);
+    disk.works();
+    assert_eq!(shop.standing(&serial)["balance"], json!(cases.len() + 1));
+    shop.verify();
+    // What was refused is not in the file either, whoever reads it next.
+    shop.kill();
+    shop.start(Start::Run);
+    assert_eq!(shop.standing(&serial)["balance"], json!(cases.len() + 1));
+    shop.verify();
+}
+
+#[test]
+fn whichever_call_of_a_posting_fails_it_is_booked_once() {
+    let mut shop = Shop::closed();
+    let disk = Disk::under(&mut shop, "ledger.db");
+    shop.start(Start::Run);
+    let serial = points_card(&shop, 0);
+    let mut asked = 0;
+    for (call, fault) in [(Call::Write, Fault::Eio), (Call::Write, Fault::Enospc), (Call::Sync, Fault::Eio)] {
+        for after in 0.. {
+            assert!(after < 500, "a posting takes no such number of calls");
+            disk.fails(call, fault, after, Times::Some(1));
+            let ask = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
+            let answer = ask.send();
+            let hit = disk.hits() > 0;
+            disk.works();
+            asked += 1;
+            assert_eq!(answer.status, if hit { 503 } else { 201 }, "{call:?} {fault:?} {after}: {answer}");
+            let again = ask.send();
+            again.expect(201);
+            assert_eq!(again.header("Idempotency-Hit").is_some(), !hit, "{call:?} {fault:?} {after}");
+            if !hit {
+                assert!(after > 0, "{call:?}: no call of a posting was met");
+                break;
+            }
+        }
+    }
+    assert_eq!(shop.standing(&serial)["balance"], json!(asked));
+    shop.verify();
+}
+
+#[test]
+fn what_was_acknowledged_outlives_the_power_of_the_disk() {
+    let mut dice = Dice::new(seed());
+    let mut shop = Shop::closed();
+    let disk = Disk::losing_power(&mut shop, "ledger.db");
+    shop.start(Start::Run);
+    let mut tills: Vec<Counting> = (0..TILLS).map(|index| Counting::new(&shop, index)).collect();
+    let told = std::env::var("STAMPD_TEST_POWER_CUTS").ok();
+    let cuts = told.map_or(POWER_CUTS, |text| text.parse().expect("STAMPD_TEST_POWER_CUTS is a number"));
+    for _ in 0..cuts {
+        disk.loses_power(dice.below(30) as u32, dice.below(u64::from(u32::MAX)) as u32);
+        // Each till works until no answer comes.
+        let never = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            tills.iter_mut().for_each(|till| drop(scope.spawn(|| till.work(&shop, &never))));
+        });
+        shop.killed();
+        disk.works();
+        shop.start(Start::Run);
+        tills.iter_mut().for_each(Counting::answers_hold);
+    }
+    tills.iter_mut().for_each(Counting::finish);
+    tills.iter_mut().for_each(Counting::all_answers_hold);
+    let kinds = books_hold(&shop, &tills);
+    assert!(kinds.values().sum::<usize>() > 0, "nothing was acknowledged");
+}
+
+#[test]
+fn a_disk_that_fills_up_under_load_loses_nothing_and_booking_goes_on() {
+    let mut shop = Shop::closed();
+    let dir = shop.dir.display().to_string();
+    fs::create_dir(shop.dir.join("small")).expect("a folder");
+    shop.mounts_set(&format!("mount -t tmpfs -o size=6m tmpfs {dir}/small; cp {dir}/ledger.db {dir}/small/"));
+    shop.config_change(|text| text.replace("path = \"ledger.db\"", "path = \"small/ledger.db\""));
+    shop.start(Start::Run);
+    let mut tills: Vec<Counting> = (0..TILLS).map(|index| Counting::new(&shop, index)).collect();
+    let full = shop.seen("small/full");
+    let (never, stop) = (AtomicBool::new(false), AtomicBool::new(true));
+    std::thread::scope(|scope| {
+        // While they work the disk fills to the last byte.
+        tills.iter_mut().for_each(|till| drop(scope.spawn(|| till.work(&shop, &never))));
+        let file = fs::File::options().create(true).append(true).open(&full);
+        let file = file.expect("a file");
+        while std::io::Write::write_all(&mut &file, &[0; 4096]).is_ok() {}
+    });
+    for till in &mut tills {
+        assert_eq!(till.refusals(), ["disk_full"]);
+        assert!(till.answered() > 0);
+        till.answers_hold();
+    }
+    assert_eq!(ledger_part(&shop).0, "down");
+    fs::remove_file(full).expect("removed");
+    tills.iter_mut().for_each(Counting::finish);
+    tills.iter_mut().for_each(|till| till.some(&shop, 6));
+    tills.iter_mut().for_each(|till| till.work(&shop, &stop));
+    assert_eq!(ledger_part(&shop).0, "ok");
+    tills.iter_mut().for_each(Counting::all_answers_hold);
+    books_hold_in(&shop, &tills);
+    shop.stop();
+}
+
+/// [`books_hold`] where only the daemon sees the disk: without `stampd ledger verify`, which runs outside.
+fn books_hold_in(shop: &Shop, tills: &[Counting]) {
+    for till in tills {
+        let serial = till.points();
+        let history = shop.get(&format!("/v1/cards/{serial}/history?limit=200")).expect(200);
+        let rows = history["rows"].as_array().map_or(0, Vec::len);
+        assert!(rows > 0, "{history:#}");
+        let sum: i64 = till.changes(&serial);
+        assert_eq!(shop.standing(&serial)["balance"], json!(sum));
+    }
+}
+
+#[test]
+fn the_copy_may_fail_and_catches_up() {
+    let mut shop = Shop::closed();
+    let disk = Disk::under(&mut shop, "segments");
+    shop.start(Start::Run);
+    let serial = points_card(&shop, 0);
+    let segments = || -> Value {
+        let health = shop.get("/v1/health").expect(200);
+        let parts = health["parts"].as_array().expect("parts").clone();
+        parts.into_iter().find(|part| part["name"] == "segments").expect("the copy")
+    };
+    for (call, fault) in [(Call::Write, Fault::Enospc), (Call::Write, Fault::Eio), (Call::Sync, Fault::Eio)] {
+        disk.fails(call, fault, 0, Times::ForGood);
+        let booked = shop.entry(&serial, &json!({ "kind": "adjust", "value": 1 }));
+        assert!(booked["entries"][0]["id"].is_string(), "nobody waits for the copy");
+        wait_until("the fault of the copy is told", || segments()["state"] == "degraded");
+        assert!(segments()["remedy"].is_string());
+        assert_eq!(ledger_part(&shop).0, "ok");
+        disk.works();
+        shop.entry(&serial, &json!({ "kind": "adjust", "value": 1 }));
+        wait_until("the copy is complete", || segments()["state"] == "ok");
+    }
+    shop.stop();
+    // Everything is in it, twice where a sync had failed: the books come back from it alone.
+    fs::remove_file(shop.dir.join("ledger.db")).expect("removed");
+    let output = shop.cli(&["ledger", "restore"]);
+    assert!(output.status.success(), "{output:?}");
+    shop.start(Start::Run);
+    assert_eq!(shop.standing(&serial)["balance"], json!(6));
+    shop.verify();
+}

@@ -1,0 +1,267 @@
+//! The ledger is lost, damaged or put back from an older copy (SYNC.md row 6): it is found out, moved aside and never
+//! replaced unasked, and everything that was acknowledged comes back from a backup and the segment copy.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::support::counting::{Counting, books_hold};
+use crate::support::shop::{Shop, Start};
+use crate::support::wait_until;
+
+fn ledger(shop: &Shop) -> PathBuf {
+    shop.dir.join("ledger.db")
+}
+
+/// The ledger's file and its logs are gone.
+fn lose(shop: &Shop) {
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(shop.dir.join(name));
+    }
+}
+
+/// `stampd ledger` with these arguments: what it printed, when it went well.
+#[track_caller]
+fn done(shop: &Shop, arguments: &[&str]) -> String {
+    let output = shop.cli(&[&["ledger"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// Puts a backup where the nightly ones lie.
+fn back_up(shop: &Shop, name: &str) -> PathBuf {
+    let folder = shop.dir.join("backups");
+    fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join(name);
+    done(shop, &["backup", &file.display().to_string()]);
+    file
+}
+
+/// Waits until the segment copy has everything that the ledger has.
+fn copied(shop: &Shop) {
+    wait_until("the copy is complete", || {
+        let health = shop.get("/v1/health").expect(200);
+        let parts = health["parts"].as_array().expect("parts").clone();
+        let detail = |name: &str| -> String {
+            let part = parts.iter().find(|part| part["name"] == name).expect("a part");
+            part["detail"].as_str().expect("a detail").to_owned()
+        };
+        let events = detail("ledger").split(' ').nth(2).expect("events").to_owned();
+        detail("segments") == format!("complete to event {events}")
+    });
+}
+
+/// The segment files, oldest first.
+fn segment_files(shop: &Shop) -> Vec<PathBuf> {
+    let listing = fs::read_dir(shop.dir.join("segments")).expect("a folder");
+    let mut files: Vec<PathBuf> =
+        listing.map(|item| item.expect("an item").path()).filter(|path| path.extension().is_some()).collect();
+    files.sort();
+    files
+}
+
+/// A customer with a card, made over the API.
+struct Newcomer {
+    customer: Value,
+    card: Value,
+    barcode: String,
+}
+
+impl Newcomer {
+    fn joins(shop: &Shop) -> Self {
+        let asked = json!({ "first_name": "Nora", "email": "nora@example.org" });
+        let customer = shop.post("/v1/customers", &asked).send().expect(201);
+        let card = json!({ "customer_id": customer["id"], "programme": "cafe10" });
+        let card = shop.post("/v1/cards", &card).send().expect(201);
+        let serial = card["serial"].as_str().expect("a serial");
+        let media = shop.get(&format!("/v1/cards/{serial}/credentials")).expect(200);
+        let mut media = media["credentials"].as_array().expect("a list").iter();
+        let barcode = media.find(|medium| medium["medium"] == "barcode").expect("a barcode")["text"].clone();
+        Self { customer, card, barcode: barcode.as_str().expect("text").to_owned() }
+    }
+
+    /// Known as before, and the pass works.
+    fn is_known(&self, shop: &Shop) {
+        let id = self.customer["id"].as_str().expect("an id");
+        let customer = shop.get(&format!("/v1/customers/{id}")).expect(200);
+        assert_eq!(customer["email"], "nora@example.org");
+        let shown = shop.scan(&self.barcode).send().expect(200);
+        assert_eq!(shown["card"]["serial"], self.card["serial"], "{shown:#}");
+    }
+}
+
+#[test]
+fn what_the_database_lost_comes_back_from_a_backup_and_the_segments() {
+    let mut shop = Shop::open();
+    let mut till = Counting::new(&shop, 0);
+    till.some(&shop, 12);
+    let backup = back_up(&shop, "ledger-20260101T033000Z.db");
+    till.some(&shop, 12);
+    let newcomer = Newcomer::joins(&shop);
+    till.some(&shop, 6);
+    copied(&shop);
+    shop.kill();
+    lose(&shop);
+    let said = shop.start_fails();
+    assert!(said.contains("missing or empty") && said.contains("stampd ledger restore"), "{said}");
+    assert!(!ledger(&shop).exists(), "no empty ledger was begun");
+    let said = done(&shop, &["restore"]);
+    assert!(said.contains(&backup.display().to_string()) && !said.contains(" 0 event(s)"), "{said}");
+    shop.start(Start::Run);
+    till.all_answers_hold();
+    newcomer.is_known(&shop);
+    till.some(&shop, 6);
+    // Lost once more, this time without any backup: the segments hold everything since the first event.
+    shop.stop();
+    lose(&shop);
+    fs::remove_file(backup).expect("removed");
+    let said = done(&shop, &["restore"]);
+    assert!(said.contains("made anew from the segment copy"), "{said}");
+    shop.start(Start::Run);
+    till.all_answers_hold();
+    let scanned = shop.standing(newcomer.card["serial"].as_str().expect("a serial"));
+    assert_eq!((&scanned["visits"], &scanned["balance"]), (&json!(1), &json!(2)), "{scanned:#}");
+    shop.verify();
+}
+
+#[test]
+fn an_older_ledger_in_its_place_is_brought_up_to_what_was_booked() {
+    let mut shop = Shop::open();
+    let mut till = Counting::new(&shop, 0);
+    till.some(&shop, 6);
+    shop.stop();
+    let older = shop.dir.join("older.db");
+    fs::copy(ledger(&shop), &older).expect("copied");
+    shop.start(Start::Run);
+    till.some(&shop, 12);
+    copied(&shop);
+    shop.kill();
+    lose(&shop);
+    fs::rename(older, ledger(&shop)).expect("renamed");
+    shop.start(Start::Run);
+    assert!(shop.log().contains("segments.replayed"), "{}", shop.log());
+    till.all_answers_hold();
+    till.some(&shop, 6);
+    books_hold(&shop, &[till]);
+}
+
+#[test]
+fn a_damaged_ledger_is_moved_aside_and_comes_back() {
+    let mut shop = Shop::open();
+    let mut till = Counting::new(&shop, 0);
+    till.some(&shop, 12);
+    back_up(&shop, "ledger-20260101T033000Z.db");
+    till.some(&shop, 12);
+    copied(&shop);
+    // Every page but the first is noise, in a file whose log is still beside it.
+    shop.kill();
+    let mut bytes = fs::read(ledger(&shop)).expect("a ledger");
+    bytes[4096..].fill(0xA5);
+    fs::write(ledger(&shop), &bytes).expect("written");
+    let log = fs::read(shop.dir.join("ledger.db-wal")).expect("a log");
+    let said = shop.start_fails();
+    assert!(
+        said.contains("damaged") && said.contains("moved aside") && said.contains("stampd ledger restore"),
+        "{said}"
+    );
+    assert!(!ledger(&shop).exists(), "it was moved");
+    let named = said.split("lies now in ").nth(1).and_then(|rest| rest.split(".db").next()).expect("where it lies");
+    assert!(named.contains("ledger.damaged-20"), "{named}");
+    assert!(fs::read(format!("{named}.db")).expect("the damaged file") == bytes, "it was changed");
+    assert!(fs::read(format!("{named}.db-wal")).expect("its log") == log, "its log was changed");
+    // A daemon that is started again by itself does not begin anew either.
+    assert!(shop.start_fails().contains("stampd ledger restore"));
+    done(&shop, &["restore"]);
+    shop.start(Start::Run);
+    till.all_answers_hold();
+    books_hold(&shop, &[till]);
+}
+
+#[test]
+fn damage_under_a_running_daemon_ends_booking_and_is_remembered() {
+    let mut shop = Shop::open();
+    let mut till = Counting::new(&shop, 0);
+    till.some(&shop, 6);
+    shop.stop();
+    shop.start(Start::Run);
+    let bytes = fs::read(ledger(&shop)).expect("a ledger");
+    let file = fs::File::options().write(true).open(ledger(&shop)).expect("the ledger");
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xA5; bytes.len() - 4096], 4096).expect("written");
+    drop(file);
+    let health = || -> Value {
+        let health = shop.get("/v1/health").expect(200);
+        health["parts"].as_array().expect("parts").iter().find(|part| part["name"] == "ledger").expect("it").clone()
+    };
+    // Whoever reads what is not in memory finds out.
+    wait_until("the damage is found", || {
+        let customers = shop.get("/v1/customers?limit=200").status;
+        let part = health();
+        customers == 503 && part["state"] == "down" && part["remedy"].to_string().contains("ledger restore")
+    });
+    let serial = till.points();
+    let refused = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
+    refused.send().problem(503, "storage_fault");
+    shop.kill();
+    let said = shop.start_fails();
+    assert!(said.contains("moved aside") && said.contains("stampd ledger restore"), "{said}");
+    done(&shop, &["restore"]);
+    shop.start(Start::Run);
+    till.all_answers_hold();
+    refused.send().expect(201);
+    shop.verify();
+}
+
+#[test]
+fn a_torn_end_of_the_copy_is_tolerated_and_a_damaged_middle_is_told() {
+    let mut shop = Shop::open();
+    let mut till = Counting::new(&shop, 0);
+    till.some(&shop, 6);
+    let backup = back_up(&shop, "ledger-20260101T033000Z.db");
+    till.some(&shop, 12);
+    copied(&shop);
+    shop.kill();
+    lose(&shop);
+    let file = segment_files(&shop).pop().expect("a segment");
+    let good = fs::read(&file).expect("a segment");
+    let end = good.iter().rposition(|byte| *byte != 0).expect("not empty") + 1;
+    // The power went while the last record was written.
+    let mut torn = good.clone();
+    torn[end - 5..].fill(0);
+    fs::write(&file, torn).expect("written");
+    let said = done(&shop, &["restore"]);
+    assert!(said.contains("the last record of the segment copy was cut off"), "{said}");
+    shop.verify();
+    // Bytes changed some records before the end.
+    lose(&shop);
+    let mut damaged = good.clone();
+    let begin = good.windows(8).position(|bytes| bytes == b"t0-12-ke").expect("a request after the backup");
+    damaged[begin] ^= 1;
+    fs::write(&file, &damaged).expect("written");
+    let output = shop.cli(&["ledger", "restore"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let at: usize = said
+        .split(" at byte ")
+        .nth(1)
+        .and_then(|rest| rest.split(':').next())
+        .expect("a place")
+        .parse()
+        .expect("a number");
+    assert!(said.contains(&file.display().to_string()) && at <= begin && begin < at + 65_536, "{begin}: {said}");
+    assert!(!ledger(&shop).exists(), "nothing was changed");
+    let said = done(&shop, &["restore", "--up-to-damage"]);
+    assert!(said.contains("LOST") && said.contains("segments/before-1"), "{said}");
+    shop.start(Start::Run);
+    let balance = shop.standing(&till.points())["balance"].as_i64().expect("a balance");
+    assert!(balance > 0 && balance < till.changes(&till.points()), "{balance}");
+    shop.verify();
+    // The backup alone is what it was.
+    shop.stop();
+    let said = done(&shop, &["restore", &backup.display().to_string(), "--without-segments"]);
+    assert!(said.contains("segments/before-2"), "{said}");
+    shop.start(Start::Run);
+    assert!(shop.standing(&till.points())["balance"].as_i64().expect("a balance") < balance);
+    shop.verify();
+}
