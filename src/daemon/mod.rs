@@ -27,7 +27,7 @@ pub use tls::{LanCertificate, lan_certificate};
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
 use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
-use crate::faces::{console, lan as api};
+use crate::faces::{console, exchange, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::resolve::{Policy, WhenUntrusted};
 use crate::pure::text::Language;
@@ -180,7 +180,7 @@ impl Daemon {
             Arc::new(move || reader_desk.reader_list()),
             Arc::new(move || vec![clock_part(&clock_seen), backups_seen.part()]),
         );
-        let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
+        let pages = api::router(lan.clone()).merge(console::router(lan.clone())).merge(exchange::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         Ok(Self { till, clock, config, lan, doors, readers: Some(readers), desk, backups, signals })
     }
@@ -244,7 +244,7 @@ impl Daemon {
 /// The newest part of the chain must hold before anything is booked on it.
 fn chain_check(ledger: &Ledger) -> Result<()> {
     let report = ledger.read(|reads| {
-        let (_, _, newest) = reads.counts()?;
+        let newest = reads.newest_position()?;
         reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
     })?;
     if let Some(fault) = report.faults.first() {

@@ -16,8 +16,8 @@ use crate::pure::wire::lan::{HealthView, PartView, ProgrammeList, ReaderList};
 /// Parts and their state; open, and names nothing of customers.
 #[utoipa::path(get, path = "/v1/health", tag = "device", security(()), responses((status = 200, body = HealthView)))]
 pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
-    let ledger = match lan.read(|_, reads| Ok(reads.counts()?)).await {
-        Ok((cards, _, events)) => part("ledger", "ok", format!("{cards} cards, {events} events"), None),
+    let ledger = match lan.read(|_, reads| Ok(reads.newest_position()?)).await {
+        Ok(events) => part("ledger", "ok", format!("{events} events"), None),
         Err(fault) => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
     };
     let readers = (lan.readers)();

@@ -15,6 +15,8 @@ mod rehearse;
 mod report;
 mod sale;
 mod search;
+mod shift;
+mod timeline;
 mod view;
 
 use std::collections::BTreeMap;
