@@ -27,6 +27,43 @@ pub struct Table {
     rows: Vec<Vec<Cell>>,
 }
 
+/// A table that was read: its heading and its rows as they stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Names of the columns, without spaces around them.
+    pub heading: Vec<String>,
+    /// Each row with the line on which it began, from 1, and as many cells as the heading.
+    pub rows: Vec<(u64, Vec<String>)>,
+}
+
+/// Reads CSV with a heading. An apostrophe that [`Table::csv`] set before a text is taken away again.
+///
+/// # Errors
+/// It is no UTF-8, or a row has another number of cells than the heading; the message names the line.
+pub fn table_read(bytes: &[u8]) -> Result<Source, String> {
+    // Spreadsheets write a mark of the byte order before UTF-8.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let heading = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let line = record.position().map_or(0, csv::Position::line);
+        rows.push((line, record.iter().map(plain).collect()));
+    }
+    Ok(Source { heading, rows })
+}
+
+fn plain(cell: &str) -> String {
+    match cell.strip_prefix('\'') {
+        Some(text) if text.starts_with(FORMULA_STARTS) => text.to_owned(),
+        _ => cell.to_owned(),
+    }
+}
+
+/// With what a text begins that a spreadsheet takes for a formula.
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 /// The greatest whole number that floating numbers hold exactly.
 const EXACT_MAX: u64 = 1 << 53;
 
@@ -92,7 +129,7 @@ fn csv_cell(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
         Cell::Number(number) => number.to_string(),
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Cell::Text(text) if text.starts_with(FORMULA_STARTS) => format!("'{text}"),
         Cell::Text(text) => text.clone(),
     }
 }
@@ -111,6 +148,9 @@ mod tests {
         let text = String::from_utf8(table.csv().expect("written")).expect("UTF-8");
         let expected = "a,b\r\n'=1+1,-5\r\n'+49,-5\r\n'-5,-5\r\n'@SUM(A1),-5\r\n'\t=1,-5\r\n\"plain, with \"\"quotes\"\"\",-5\r\n,9223372036854775807\r\n";
         assert_eq!(text, expected);
+        let read = table_read(text.as_bytes()).expect("read");
+        assert_eq!((read.heading.len(), &read.rows[1]), (2, &(3, vec!["+49".to_owned(), "-5".to_owned()])));
+        assert!(table_read(b"a,b\n1\n").expect_err("a cell too few").contains("line: 2"));
         // A workbook is a ZIP archive; what lies in it is the writer's matter.
         assert!(table.xlsx("Sheet").expect("written").starts_with(b"PK"));
     }
