@@ -2,13 +2,16 @@
 //! the same disk or processor is twice as fast a minute later (SYNC.md section 5). Limits are ratios (DESIGN.md section 8);
 //! absolute figures are printed for orientation and judge nothing.
 //!
-//! `make bench ARGS="--quick commit"` runs a short one of those whose name contains `commit`.
+//! `make bench ARGS="--quick commit"` runs a short one of those whose name contains `commit`;
+//! `make bench ARGS="scale --customers 100000 --entries 1000000"` holds a shop of that size beside a small one.
 
 mod commit;
 mod delivery;
+mod generate;
 mod mill;
 mod passes;
 mod radio;
+mod scale;
 mod serving;
 mod shop;
 mod slices;
@@ -25,19 +28,22 @@ use slices::Plan;
 /// A group of figures: its name, and what prints it. `Err` says what kept it from being measured.
 type Group = (&'static str, fn(&Options) -> anyhow::Result<Vec<Verdict>>);
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("commit", commit::run),
     ("radio", radio::run),
     ("group", commit::run_group),
     ("http", serving::run),
     ("passes", passes::run),
     ("delivery", delivery::run),
+    ("scale", scale::run),
 ];
 
 /// What the command line says.
 pub struct Options {
     /// Short slices, few of them.
     pub quick: bool,
+    /// The large shop of `scale`.
+    pub size: generate::Size,
     filter: Option<String>,
 }
 
@@ -83,15 +89,27 @@ impl Verdict {
 }
 
 fn main() -> ExitCode {
-    let mut options = Options { quick: false, filter: None };
-    for argument in std::env::args().skip(1) {
+    let size = generate::Size { customers: 1_000_000, entries: 10_000_000 };
+    let mut options = Options { quick: false, size, filter: None };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             // cargo hands this to every benchmark.
             "--bench" => {}
             "--quick" => options.quick = true,
+            flag @ ("--customers" | "--entries") => {
+                let Some(number) = arguments.next().and_then(|text| text.parse().ok()) else {
+                    eprintln!("bench: {flag} needs a number");
+                    return ExitCode::from(2);
+                };
+                let of = if flag == "--customers" { &mut options.size.customers } else { &mut options.size.entries };
+                *of = number;
+            }
             radio::CHILD => return radio::child(),
             flag if flag.starts_with('-') => {
-                eprintln!("bench: unknown flag {flag}; known are --quick and a word of the benchmark's name");
+                eprintln!(
+                    "bench: unknown flag {flag}; known are --quick, --customers N, --entries N and a word of the benchmark's name"
+                );
                 return ExitCode::from(2);
             }
             word => options.filter = Some(word.to_owned()),

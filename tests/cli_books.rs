@@ -22,6 +22,7 @@ fn the_books_on_the_command_line() {
     programmes_are_explained(&desk);
     entries_are_posted_voided_and_explained(&desk, &serial);
     a_draft_is_rehearsed(&desk);
+    tables_go_out_and_come_in(&desk);
     the_daemon_backs_up_every_night(&desk);
     a_backup_takes_the_ledgers_place(&mut desk, &serial);
 }
@@ -36,6 +37,34 @@ fn said(output: &Output) -> String {
 fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn tables_go_out_and_come_in(desk: &Desk) {
+    let file = desk.shop.dir.join("people.csv");
+    let rows = "first_name,phone,programme,balance\nIda,+4915112345678,points,250\nOle,0151,points,1\nUlf,,tea,\n";
+    fs::write(&file, rows).expect("written");
+    let import = |more: &[&str]| {
+        let arguments: Vec<&str> = ["import", file.to_str().expect("text")].iter().chain(more).copied().collect();
+        desk.shop.cli(&arguments)
+    };
+    let customers = || desk.shop.get("/v1/customers?query=Ida").expect(200)["customers"].as_array().map(Vec::len);
+    assert!(refused(&import(&["--dry-run"])).contains("line 3: phone: an international number"));
+    assert_eq!(customers(), Some(0));
+    let output = import(&[]);
+    assert!(refused(&output).contains("no programme is called 'tea'"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 of 3 rows taken\n");
+    assert_eq!(customers(), Some(1));
+    let errors = fs::read_to_string(desk.shop.dir.join("people.errors.csv")).expect("the rows that were not taken");
+    assert_eq!(errors.lines().count(), 3, "{errors}");
+    assert!(errors.starts_with("first_name,phone,programme,balance,error\r\nOle,0151,points,1,"), "{errors}");
+
+    let told = said(&desk.shop.cli(&["export", "customers"]));
+    assert!(told.contains("\r\nIda,,,'+4915112345678,"), "{told}");
+    let told = said(&desk.shop.cli(&["export", "cards"]));
+    assert!(told.contains(",points,") && told.lines().next().is_some_and(|line| line.starts_with("serial,programme,")));
+    let book = desk.shop.dir.join("history.xlsx");
+    said(&desk.shop.cli(&["export", "history", "--format", "xlsx", "-o", book.to_str().expect("text")]));
+    assert!(fs::read(book).expect("a workbook").starts_with(b"PK"));
 }
 
 fn rule_file(desk: &Desk, name: &str) -> PathBuf {

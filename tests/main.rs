@@ -4,6 +4,7 @@ mod api_books;
 mod api_cases;
 mod api_contract;
 mod api_events;
+mod api_lists;
 mod api_moves;
 mod api_sales;
 mod bad_start;

@@ -9,6 +9,7 @@ pub mod customer;
 pub mod demo;
 pub mod doctor;
 pub mod entry;
+pub mod exchange;
 pub mod ledger;
 pub mod pass;
 pub mod phone;
@@ -86,6 +87,18 @@ enum Command {
     /// The ledger: verify, explain, back up, restore.
     #[command(subcommand, after_help = "Example:\n  stampd ledger verify")]
     Ledger(ledger::LedgerCommand),
+    /// Writes customers, cards or histories as a table.
+    #[command(
+        after_help = "Example:\n  stampd export customers -o customers.csv\n  stampd export history --format xlsx -o history.xlsx"
+    )]
+    Export(exchange::ExportArgs),
+    /// Takes customers from a table, each with a card and an opening balance where it names them.
+    ///
+    /// The first line names the columns: first_name, last_name, email, phone, birth_date, language, telegram_id, groups
+    /// (with ; between), programme, balance (the programme's smallest unit). Rows that cannot be taken are written to
+    /// FILE.errors.csv with the reason; put them right there and import that file.
+    #[command(after_help = "Example:\n  stampd import customers.csv --dry-run\n  stampd import customers.csv")]
+    Import(exchange::ImportArgs),
 }
 
 /// What every command may need.
@@ -116,6 +129,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Rehearse(args) => programme::run_rehearse(&context, args),
         Command::Cert(command) => cert::run(&context, command),
         Command::Ledger(command) => ledger::run(&context, command),
+        Command::Export(args) => exchange::export(&context, &args),
+        Command::Import(args) => exchange::import(&context, &args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

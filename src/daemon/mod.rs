@@ -36,7 +36,7 @@ pub use tls::{LanCertificate, lan_certificate};
 use crate::base::clock::{self, Clock};
 use crate::base::config::{self, Config};
 use crate::faces::door::{Doors, Lan, LanSettings, LanTls, lan_url};
-use crate::faces::{console, lan as api};
+use crate::faces::{console, exchange, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
@@ -221,7 +221,7 @@ impl Daemon {
             }),
         )
         .with_passes(passes.clone());
-        let pages = api::router(lan.clone()).merge(console::router(lan.clone()));
+        let pages = api::router(lan.clone()).merge(console::router(lan.clone())).merge(exchange::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         let (readers, scanners) = (Some(readers), Some(scanners));
         Ok(Self { till, clock, config, lan, doors, readers, scanners, desk, backups, passes, signals })
@@ -319,7 +319,7 @@ fn pass_types_told(types: &[PassType], now: &Now) {
 /// The newest part of the chain must hold before anything is booked on it.
 fn chain_check(ledger: &Ledger) -> Result<()> {
     let report = ledger.read(|reads| {
-        let (_, _, newest) = reads.counts()?;
+        let newest = reads.newest_position()?;
         reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
     })?;
     match report.faults.first() {

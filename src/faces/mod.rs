@@ -2,4 +2,5 @@
 
 pub mod console;
 pub mod door;
+pub mod exchange;
 pub mod lan;

@@ -39,7 +39,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("faces::door", &["pure", "base", "shop::till", "shop::ledger", "shop::delivery"]),
     ("faces::lan", &["pure", "base", "shop::till", "shop::ledger", "shop::delivery", "faces::door"]),
     ("faces::console", &["pure", "base", "shop::till", "shop::ledger", "faces::door"]),
-    ("faces::exchange", &["pure", "base", "shop::till", "shop::ledger"]),
+    ("faces::exchange", &["pure", "base", "shop::till", "shop::ledger", "faces::door"]),
     ("tools", &[]),
     // Its own bytes on purpose: neither apdu nor tap, so that one mistake is not made twice.
     ("tools::phone", &["pure::domain", "base::clock"]),

@@ -17,8 +17,8 @@ use crate::shop::ledger::LedgerState;
 /// Parts and their state; open, and names nothing of customers.
 #[utoipa::path(get, path = "/v1/health", tag = "device", security(()), responses((status = 200, body = HealthView)))]
 pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
-    let ledger = match lan.read(|_, reads| Ok(reads.counts()?)).await {
-        Ok((cards, _, events)) => ledger_part(&lan.ledger.state(), format!("{cards} cards, {events} events")),
+    let ledger = match lan.read(|_, reads| Ok(reads.newest_position()?)).await {
+        Ok(events) => ledger_part(&lan.ledger.state(), format!("{events} events")),
         Err(fault) => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
     };
     let readers = (lan.readers)();

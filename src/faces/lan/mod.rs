@@ -14,6 +14,7 @@ mod events;
 mod extract;
 mod moves;
 mod passes;
+mod reports;
 mod sales;
 mod scans;
 
@@ -64,7 +65,10 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(moves::coupon_claim))
         .routes(routes!(moves::coupon_use))
         .routes(routes!(moves::coupon_void))
-        .routes(routes!(moves::liability))
+        .routes(routes!(reports::liability))
+        .routes(routes!(reports::shift))
+        .routes(routes!(reports::timeline))
+        .routes(routes!(reports::export))
         .routes(routes!(credentials::credentials, credentials::credential_bind))
         .routes(routes!(credentials::credential_unbind))
         .routes(routes!(cards::history))

@@ -1,5 +1,4 @@
-//! What moves between cards and customers and what ends a card: transfer, merge, coupons, deletion; and the report of what
-//! is open.
+//! What moves between cards and customers and what ends a card: transfer, merge, coupons, deletion.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -14,8 +13,8 @@ use crate::faces::door::{Caller, Fault, Lan, ManagerCaller};
 use crate::pure::domain::{CouponId, CustomerId, Role};
 use crate::pure::program::CouponAct;
 use crate::pure::wire::lan::{
-    CouponList, CouponPosted, CouponRequest, CouponStepRequest, CustomerView, LiabilityView, MergeRequest,
-    TransferRequest, TransferView,
+    CouponList, CouponPosted, CouponRequest, CouponStepRequest, CustomerView, MergeRequest, TransferRequest,
+    TransferView,
 };
 use crate::shop::ledger::WriteError;
 use crate::shop::till::Outcome;
@@ -175,13 +174,4 @@ async fn coupon_step(
     booking
         .run(&lan, move |desk, txn, now| booked(desk.coupon_step_in_txn(txn, now, actor, serial, coupon, act)?))
         .await
-}
-
-/// What all open balances and rewards are worth at `cost_minor`, per programme and age, with the part that by experience
-/// lapses.
-#[utoipa::path(get, path = "/v1/reports/liability", tag = "reports", responses((status = 200, body = LiabilityView)))]
-pub async fn liability(State(lan): State<Lan>, caller: Caller) -> Result<Json<LiabilityView>, Fault> {
-    caller.require(Role::Manager)?;
-    let now = lan.clock.now();
-    Ok(Json(lan.read(move |desk, reads| Ok(desk.liability(reads, &now)?)).await?))
 }

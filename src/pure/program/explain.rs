@@ -95,6 +95,9 @@ pub fn sentence(rules: &Rules, minor_digits: u8, why: &Explanation) -> String {
     if why.shortfall > 0 {
         parts.push(format!("{} were not there and are written off", teller.units(why.shortfall)));
     }
+    if parts.is_empty() {
+        parts.push("posted as it is told".to_owned());
+    }
     let version = why.rule.map_or_else(String::new, |version| format!(" (rules version {})", version.0));
     format!("{}{version}.", parts.join("; "))
 }

@@ -178,6 +178,44 @@ impl Reads<'_> {
         Ok(events)
     }
 
+    /// The events that are about a customer, oldest first.
+    pub fn customer_events(&self, customer: CustomerId) -> Result<Vec<PostedEvent>, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+             WHERE e.customer = ?1 ORDER BY e.position",
+        )?;
+        let mut rows = statement.query([customer.0.as_bytes()])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            events.push(posted_event(row)?);
+        }
+        Ok(events)
+    }
+
+    /// Hands every event whose rule time lies from `from_ms` until `until_ms` (exclusive) to `look`, oldest first. Rule time
+    /// rises with the rows, so that the first one is found by halving.
+    pub fn events_between(&self, from_ms: i64, until_ms: i64, mut look: impl FnMut(Event)) -> Result<(), LedgerError> {
+        let mut at = self.prepare("SELECT position, hlc FROM event WHERE position >= ?1 ORDER BY position LIMIT 1")?;
+        let (mut low, mut high) = (0i64, self.newest_position()? + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = at.query_row([middle], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+            match found {
+                Some((position, hlc)) if hlc >> 16 < from_ms => low = position + 1,
+                _ => high = middle,
+            }
+        }
+        let mut statement = self.prepare("SELECT hlc, body FROM event WHERE position >= ?1 ORDER BY position")?;
+        let mut rows = statement.query([low])?;
+        while let Some(row) = rows.next()? {
+            if row.get::<_, i64>(0)? >> 16 >= until_ms {
+                break;
+            }
+            look(event_read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
+        }
+        Ok(())
+    }
+
     /// The event that posted an entry.
     pub fn event_of_entry(&self, entry: EntryId) -> Result<Option<PostedEvent>, LedgerError> {
         let mut statement = self.prepare(
@@ -220,7 +258,13 @@ impl Reads<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// How many cards, customers and events there are.
+    /// The newest row of the chain: how many events there are. 0 in an empty ledger.
+    pub fn newest_position(&self) -> Result<i64, LedgerError> {
+        let mut statement = self.prepare("SELECT coalesce(max(position), 0) FROM event")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// How many cards, customers and events there are. It counts them: nothing for whatever is asked often.
     pub fn counts(&self) -> Result<(i64, i64, i64), LedgerError> {
         let mut statement = self.prepare(
             "SELECT (SELECT count(*) FROM card), (SELECT count(*) FROM customer),

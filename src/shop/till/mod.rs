@@ -17,6 +17,8 @@ mod repeat;
 mod report;
 mod sale;
 mod search;
+mod shift;
+mod timeline;
 mod view;
 
 use std::collections::BTreeMap;

@@ -33,6 +33,11 @@ impl<'e> EventFacts<'e> {
         let text = text.map_or(Json::Null, object);
         Self { event, comment: part(&text, "comment"), public_note: part(&text, "public_note") }
     }
+
+    /// The shop's zone at the time of the event.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.event.zone).unwrap_or(TimeZone::UTC)
+    }
 }
 
 /// Decimals of money in the explanations. The currencies of our shops have two; a shop in yen will need the exponent here.

@@ -168,3 +168,50 @@ fn what_the_voided_redemption_had_taken_lapses_before_a_later_refund_looks_for_u
     let lapsed: Vec<_> = rows.iter().filter(|row| row.label == Label::PointsExpired).map(|row| row.change).collect();
     assert_eq!(lapsed, [-100]);
 }
+
+#[test]
+fn jobs_run_again_where_a_void_leaves_an_event_out() {
+    // The older reward was used and the younger too; without the first use the older had lapsed before the second.
+    let mut shop = Shop::new(reference::cafe10());
+    shop.actor = manager();
+    let card = shop.card();
+    shop.adjust(card, 10, None).expect("the first reward");
+    shop.now("2026-05-20T10:00");
+    shop.adjust(card, 10, None).expect("the second");
+    let first = shop.redeem(card, 1).expect("the older").event;
+    shop.now("2026-06-15T10:00");
+    shop.redeem(card, 1).expect("the younger");
+    shop.is(card, "RA 0 RR 2 RX 0");
+    shop.void(card, first).expect("by a manager");
+    shop.is(card, "RA 0 RR 1 RX 1");
+
+    // Points likewise: a later debit takes the lot that was really there.
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let card = shop.card();
+    shop.adjust(card, 100, None).expect("a lot");
+    shop.now("2026-12-01T10:00");
+    shop.adjust(card, 80, None).expect("another");
+    let first = shop.adjust(card, -100, None).expect("the older lot").event;
+    shop.now("2027-08-01T10:00");
+    shop.adjust(card, -50, None).expect("of the other");
+    shop.void(card, first).expect("by a manager");
+    shop.is(card, "B 30 R 50 X 100");
+}
+
+#[test]
+fn a_voided_sale_keeps_nothing_set_aside() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    shop.adjust(card, 100, None).expect("points");
+    let id = SaleId(uuid::Uuid::from_u128(7));
+    let sale =
+        |phase| Command::Sale(Sale { bill_minor: 2000, items: Vec::new(), redeem: Some(Redeem::Value(100)), phase });
+    shop.act(card, &sale(SalePhase::Open(id))).expect("opens");
+    shop.is(card, "B 0 R 0");
+    let done = shop.act(card, &sale(SalePhase::Complete(id))).expect("completes").event;
+    shop.is(card, "B 15 R 100");
+    shop.void(card, done).expect("right after");
+    shop.is(card, "B 100 R 0");
+    assert!(shop.standing(card).held.is_empty());
+}

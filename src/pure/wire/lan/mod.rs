@@ -7,6 +7,7 @@ mod health;
 mod moves;
 mod people;
 mod problem;
+mod report;
 mod sale;
 mod tap;
 
@@ -16,5 +17,6 @@ pub use health::*;
 pub use moves::*;
 pub use people::*;
 pub use problem::*;
+pub use report::*;
 pub use sale::*;
 pub use tap::*;
