@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use stampd::pure::domain::Now;
 use stampd::pure::passes::bundle::{Draft, Packer, read};
 use stampd::pure::passes::check::{Against, Report, Severity, check};
-use stampd::pure::passes::{Image, State, apple};
+use stampd::pure::passes::{Blank, Image, State, Text, apple, fill};
 
 use crate::support::passes::{OFFICE, ends_after, issuer, sample, samples, updates};
 
@@ -125,6 +125,37 @@ fn equal_states_differ_in_the_signature_only() {
         assert_eq!(one.name, other.name);
         assert_eq!(*one == other, one.name != "signature", "{}", one.name);
     }
+}
+
+#[test]
+fn places_are_filled_in_the_language_of_their_text() {
+    let (cafe, points, cashback) = (sample("cafe10"), sample("points"), sample("cashback3"));
+    let serial = cafe.face.serial.grouped();
+    for (card, text, tag, expected) in [
+        (&cafe, "{done} of {goal}: {next_reward}", "en", Some("7 of 10: Free coffee")),
+        (&cafe, "{next_reward} bis {next_expiry}", "de", Some("Gratis-Kaffee bis 22.12.2026")),
+        (&cafe, "{serial}", "fr", Some(serial.as_str())),
+        (&cafe, "{message}", "en", Some("–")),
+        (&points, "{to_next_tier} to {next_tier}", "en", Some("820 to Gold")),
+        (&cashback, "{balance}, {worth}", "de", Some("12,30, 12,30\u{a0}€")),
+        (&cashback, "{worth} at {cashback_percent} %", "en", Some("€12.30 at 3 %")),
+        (&cashback, "{to_next_tier} {ends}", "en", Some("€1259.00 30 Jun 2027")),
+        (&cafe, "{tier}", "en", None),
+        (&cafe, "x {worth}", "en", None),
+        (&points, "{pending}", "en", None),
+        (&cafe, "{ends}", "en", None),
+        (&cafe, "{nonsense}", "en", None),
+        (&cafe, "{", "en", None),
+    ] {
+        assert_eq!(fill::one(text, tag, &card.design, &card.face).as_deref(), expected, "{text}");
+    }
+    // Written once, filled in each language.
+    let once = Text::from([("en".to_owned(), "{next_reward}".to_owned())]);
+    assert_eq!(fill::all(&once, &cafe.design, &cafe.face)["de"], "Gratis-Kaffee");
+    let german = Text::from([("de".to_owned(), "{tier}".to_owned()), ("en".to_owned(), "Level".to_owned())]);
+    assert_eq!(fill::all(&german, &cafe.design, &cafe.face).into_keys().collect::<Vec<_>>(), ["en"]);
+    assert_eq!(fill::sole_blank("{balance}"), Some(Blank::Balance));
+    assert_eq!(fill::sole_blank("{balance} points"), None);
 }
 
 fn pass_json(draft: &Draft) -> Value {

@@ -137,7 +137,8 @@ fn advice(context: &Context, identity: Identity, facts: &Facts) -> Vec<String> {
         return vec![format!("{} has no [[apple]] table of this pass type yet", config.file.display())];
     };
     let wwdr = apple.wwdr.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-    let judged = Signer::new(identity, &wwdr).and_then(|signer| signer.expect(&apple.pass_type_id, &apple.team_id));
+    let judged =
+        Signer::new(identity, &wwdr).and_then(|signer| signer.agrees_with(&apple.pass_type_id, &apple.team_id));
     judged.err().map(|error| error.to_string()).into_iter().collect()
 }
 

@@ -43,7 +43,7 @@ fn signer_of(apple: &Apple, now: &Now) -> Result<Option<Signer>> {
     let home = certificate.home();
     let identity = Identity::open(bytes.expose(), &password).with_context(|| format!("cannot open {home}"))?;
     let signer = Signer::new(identity, &wwdr).with_context(|| home.clone())?;
-    signer.expect(&apple.pass_type_id, &apple.team_id).with_context(|| home.clone())?;
+    signer.agrees_with(&apple.pass_type_id, &apple.team_id).with_context(|| home.clone())?;
     signer.self_test(now).with_context(|| home)?;
     Ok(Some(signer))
 }

@@ -94,20 +94,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which has this tag.
-    pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, NotDer> {
+    pub fn want(&mut self, tag: u8) -> Result<Element<'a>, NotDer> {
         let element = self.any()?;
         if element.tag == tag { Ok(element) } else { Err(NotDer) }
     }
 
     /// The next element if it has this tag.
     pub fn maybe(&mut self, tag: u8) -> Result<Option<Element<'a>>, NotDer> {
-        if self.peek() == Some(tag) { self.expect(tag).map(Some) } else { Ok(None) }
+        if self.peek() == Some(tag) { self.want(tag).map(Some) } else { Ok(None) }
     }
 
     /// The only element of `bytes`, which has this tag.
     pub fn only(bytes: &'a [u8], tag: u8) -> Result<Element<'a>, NotDer> {
         let mut reader = Self::new(bytes);
-        let element = reader.expect(tag)?;
+        let element = reader.want(tag)?;
         if reader.is_empty() { Ok(element) } else { Err(NotDer) }
     }
 }

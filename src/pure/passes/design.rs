@@ -1,7 +1,7 @@
 //! A pass design: data only. A folder in `passes/` holds `design.toml`, the strip's SVG and the images; `base/config`
 //! reads it into this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::face::Kind;
@@ -266,6 +266,14 @@ pub struct Design {
     pub images: BTreeMap<String, String>,
     /// Names of rewards for people, by their name in the rule file.
     pub rewards: BTreeMap<String, Text>,
+}
+
+impl Design {
+    /// The languages of its fields; English always.
+    pub fn languages(&self) -> BTreeSet<&str> {
+        let texts = self.fields.iter().flat_map(|field| field.label.keys().chain(field.value.keys()));
+        texts.map(String::as_str).chain(["en"]).collect()
+    }
 }
 
 /// Every design of a shop; a card finds at most one.

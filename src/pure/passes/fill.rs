@@ -10,10 +10,16 @@ use crate::pure::text::{Language, day, money, number, percent};
 /// What stands where the shop has sent no message: the field must be there before and after (wallets/apple.md section 3).
 const NO_MESSAGE: &str = "–";
 
-/// A text of a design filled, in each of its languages; a language whose text asks for something that the card does not
-/// have is left out.
+/// A text of a design filled, in each of its languages; one that is written once is filled in every language that the
+/// design speaks. A language whose text asks for something that the card does not have is left out.
 pub fn all(text: &Text, design: &Design, face: &Face) -> Text {
-    text.iter().filter_map(|(tag, text)| Some((tag.clone(), one(text, tag, design, face)?))).collect()
+    let filled = |tag: &str, text: &str| Some((tag.to_owned(), one(text, tag, design, face)?));
+    match text.iter().next() {
+        Some((_, once)) if text.len() == 1 && once.contains('{') => {
+            design.languages().into_iter().filter_map(|tag| filled(tag, once)).collect()
+        }
+        _ => text.iter().filter_map(|(tag, text)| filled(tag, text)).collect(),
+    }
 }
 
 /// One text in the language of `tag`; numbers of a language that we do not speak are English. None where the card has

@@ -315,11 +315,11 @@ fn hex(bytes: &[u8]) -> String {
 fn is_named(one: &X509, issuer_and_serial: &[u8]) -> bool {
     let matches = || -> Result<bool, NotDer> {
         let der = one.to_der().map_err(|_| NotDer)?;
-        let mut parts = Reader::only(&der, SEQUENCE)?.inside().expect(SEQUENCE)?.inside();
+        let mut parts = Reader::only(&der, SEQUENCE)?.inside().want(SEQUENCE)?.inside();
         parts.maybe(CONTEXT_0)?;
-        let serial = parts.expect(INTEGER)?.whole;
-        parts.expect(SEQUENCE)?;
-        Ok([parts.expect(SEQUENCE)?.whole, serial].concat() == issuer_and_serial)
+        let serial = parts.want(INTEGER)?.whole;
+        parts.want(SEQUENCE)?;
+        Ok([parts.want(SEQUENCE)?.whole, serial].concat() == issuer_and_serial)
     };
     matches().unwrap_or(false)
 }
@@ -328,14 +328,14 @@ impl Outline {
     /// SignedData of RFC 5652 section 5.1.
     fn read(bytes: &[u8]) -> Result<Self, NotDer> {
         let mut info = Reader::only(bytes, SEQUENCE)?.inside();
-        if der::oid_text(info.expect(OID)?.content) != SIGNED_DATA {
+        if der::oid_text(info.want(OID)?.content) != SIGNED_DATA {
             return Err(NotDer);
         }
-        let mut data = info.expect(CONTEXT_0)?.inside().expect(SEQUENCE)?.inside();
-        data.expect(INTEGER)?;
-        data.expect(SET)?;
-        let mut content = data.expect(SEQUENCE)?.inside();
-        content.expect(OID)?;
+        let mut data = info.want(CONTEXT_0)?.inside().want(SEQUENCE)?.inside();
+        data.want(INTEGER)?;
+        data.want(SET)?;
+        let mut content = data.want(SEQUENCE)?.inside();
+        content.want(OID)?;
         let detached = content.is_empty();
         let mut certificates = Vec::new();
         if let Some(set) = data.maybe(CONTEXT_0)? {
@@ -346,10 +346,10 @@ impl Outline {
         }
         // Revocation lists.
         data.maybe(0xA1)?;
-        let mut infos = data.expect(SET)?.inside();
+        let mut infos = data.want(SET)?.inside();
         let mut signers = Vec::new();
         while !infos.is_empty() {
-            signers.push(SignerInfo::read(&mut infos.expect(SEQUENCE)?.inside())?);
+            signers.push(SignerInfo::read(&mut infos.want(SEQUENCE)?.inside())?);
         }
         Ok(Self { detached, certificates, signers })
     }
@@ -358,20 +358,20 @@ impl Outline {
 impl SignerInfo {
     /// RFC 5652 section 5.3.
     fn read(parts: &mut Reader<'_>) -> Result<Self, NotDer> {
-        parts.expect(INTEGER)?;
-        let issuer_and_serial = parts.expect(SEQUENCE)?.content.to_vec();
-        let digest = der::oid_text(parts.expect(SEQUENCE)?.inside().expect(OID)?.content);
+        parts.want(INTEGER)?;
+        let issuer_and_serial = parts.want(SEQUENCE)?.content.to_vec();
+        let digest = der::oid_text(parts.want(SEQUENCE)?.inside().want(OID)?.content);
         let Some(set) = parts.maybe(CONTEXT_0)? else {
             return Ok(Self { issuer_and_serial, digest, attributes: None, sorted: true });
         };
         let (mut attributes, mut wholes) = (Vec::new(), Vec::new());
         let mut set = set.inside();
         while !set.is_empty() {
-            let attribute = set.expect(SEQUENCE)?;
+            let attribute = set.want(SEQUENCE)?;
             wholes.push(attribute.whole);
             let mut parts = attribute.inside();
-            let kind = der::oid_text(parts.expect(OID)?.content);
-            attributes.push((kind, parts.expect(SET)?.content.to_vec()));
+            let kind = der::oid_text(parts.want(OID)?.content);
+            attributes.push((kind, parts.want(SET)?.content.to_vec()));
         }
         Ok(Self { issuer_and_serial, digest, attributes: Some(attributes), sorted: wholes.is_sorted() })
     }

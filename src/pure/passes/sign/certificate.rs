@@ -126,14 +126,14 @@ fn subject_part(name: &X509NameRef, part: Nid) -> Option<String> {
 /// Issuer and serial number of a certificate as its bytes have them, for IssuerAndSerialNumber (RFC 5652 section 10.2.4).
 pub(super) fn issuer_and_serial(der: &[u8]) -> Result<(Vec<u8>, Vec<u8>), NotDer> {
     let mut parts = to_be_signed(der)?;
-    let serial = parts.expect(INTEGER)?.whole.to_vec();
-    parts.expect(SEQUENCE)?;
-    Ok((parts.expect(SEQUENCE)?.whole.to_vec(), serial))
+    let serial = parts.want(INTEGER)?.whole.to_vec();
+    parts.want(SEQUENCE)?;
+    Ok((parts.want(SEQUENCE)?.whole.to_vec(), serial))
 }
 
 /// The parts of TBSCertificate after its version (RFC 5280 section 4.1).
 fn to_be_signed(der: &[u8]) -> Result<Reader<'_>, NotDer> {
-    let mut parts = Reader::only(der, SEQUENCE)?.inside().expect(SEQUENCE)?.inside();
+    let mut parts = Reader::only(der, SEQUENCE)?.inside().want(SEQUENCE)?.inside();
     parts.maybe(CONTEXT_0)?;
     Ok(parts)
 }
@@ -146,13 +146,13 @@ fn extension<'a>(der: &'a [u8], wanted: &str) -> Result<Option<&'a [u8]>, NotDer
         list = Some(parts.any()?).filter(|part| part.tag == CONTEXT_3);
     }
     let Some(list) = list else { return Ok(None) };
-    let mut list = list.inside().expect(SEQUENCE)?.inside();
+    let mut list = list.inside().want(SEQUENCE)?.inside();
     while !list.is_empty() {
-        let mut one = list.expect(SEQUENCE)?.inside();
-        if der::oid_text(one.expect(OID)?.content) == wanted {
+        let mut one = list.want(SEQUENCE)?.inside();
+        if der::oid_text(one.want(OID)?.content) == wanted {
             // `critical` stands before the value or not at all.
             one.maybe(0x01)?;
-            return Ok(Some(one.expect(OCTET_STRING)?.content));
+            return Ok(Some(one.want(OCTET_STRING)?.content));
         }
     }
     Ok(None)
@@ -164,7 +164,7 @@ fn usages(der: &[u8]) -> Result<Vec<String>, NotDer> {
     let mut list = Reader::only(value, SEQUENCE)?.inside();
     let mut found = Vec::new();
     while !list.is_empty() {
-        found.push(der::oid_text(list.expect(OID)?.content));
+        found.push(der::oid_text(list.want(OID)?.content));
     }
     Ok(found)
 }

@@ -140,7 +140,7 @@ impl Signer {
     }
 
     /// The certificate decides; a configuration that expects something else is told with both values.
-    pub fn expect(&self, pass_type_id: &str, team_id: &str) -> Result<(), CertificateError> {
+    pub fn agrees_with(&self, pass_type_id: &str, team_id: &str) -> Result<(), CertificateError> {
         let pairs =
             [("pass_type_id", pass_type_id, &self.facts.pass_type_id), ("team_id", team_id, &self.facts.team_id)];
         match pairs.into_iter().find(|(_, configured, certificate)| configured != certificate) {

@@ -143,25 +143,25 @@ impl Outline {
     fn read(bytes: &[u8]) -> Result<Self, NotDer> {
         let mut outline = Self::default();
         let mut pfx = Reader::only(bytes, SEQUENCE)?.inside();
-        if der::integer(&pfx.expect(der::INTEGER)?)? != 3 {
+        if der::integer(&pfx.want(der::INTEGER)?)? != 3 {
             return Err(NotDer);
         }
-        let safes = data_of(&pfx.expect(SEQUENCE)?)?;
+        let safes = data_of(&pfx.want(SEQUENCE)?)?;
         if let Some(mac) = pfx.maybe(SEQUENCE)? {
             outline.mac(&mac)?;
         }
         let mut safes = Reader::only(safes, SEQUENCE)?.inside();
         while !safes.is_empty() {
-            outline.safe(&safes.expect(SEQUENCE)?)?;
+            outline.safe(&safes.want(SEQUENCE)?)?;
         }
         Ok(outline)
     }
 
     fn mac(&mut self, mac: &Element<'_>) -> Result<(), NotDer> {
         let mut mac = mac.inside();
-        let digest = mac.expect(SEQUENCE)?.inside().expect(SEQUENCE)?.inside().expect(OID)?;
+        let digest = mac.want(SEQUENCE)?.inside().want(SEQUENCE)?.inside().want(OID)?;
         self.mac_digest = Some(der::oid_text(digest.content));
-        mac.expect(OCTET_STRING)?;
+        mac.want(OCTET_STRING)?;
         // Absent means one round.
         if let Some(rounds) = mac.maybe(der::INTEGER)? {
             self.rounds = self.rounds.max(der::integer(&rounds)?);
@@ -172,38 +172,38 @@ impl Outline {
     /// One ContentInfo of the AuthenticatedSafe.
     fn safe(&mut self, info: &Element<'_>) -> Result<(), NotDer> {
         let mut parts = info.inside();
-        let kind = der::oid_text(parts.expect(OID)?.content);
+        let kind = der::oid_text(parts.want(OID)?.content);
         if kind == DATA {
             let mut bags = Reader::only(data_of(info)?, SEQUENCE)?.inside();
             while !bags.is_empty() {
-                self.bag(&bags.expect(SEQUENCE)?)?;
+                self.bag(&bags.want(SEQUENCE)?)?;
             }
             return Ok(());
         }
         if kind != ENCRYPTED_DATA {
             return Err(NotDer);
         }
-        let mut encrypted = parts.expect(CONTEXT_0)?.inside().expect(SEQUENCE)?.inside();
-        if der::integer(&encrypted.expect(der::INTEGER)?)? != 0 {
+        let mut encrypted = parts.want(CONTEXT_0)?.inside().want(SEQUENCE)?.inside();
+        if der::integer(&encrypted.want(der::INTEGER)?)? != 0 {
             return Err(NotDer);
         }
-        let mut content = encrypted.expect(SEQUENCE)?.inside();
-        if der::oid_text(content.expect(OID)?.content) != DATA {
+        let mut content = encrypted.want(SEQUENCE)?.inside();
+        if der::oid_text(content.want(OID)?.content) != DATA {
             return Err(NotDer);
         }
-        self.scheme(&content.expect(SEQUENCE)?)
+        self.scheme(&content.want(SEQUENCE)?)
     }
 
     fn bag(&mut self, bag: &Element<'_>) -> Result<(), NotDer> {
         let mut bag = bag.inside();
-        let kind = der::oid_text(bag.expect(OID)?.content);
-        let value = bag.expect(CONTEXT_0)?;
+        let kind = der::oid_text(bag.want(OID)?.content);
+        let value = bag.want(CONTEXT_0)?;
         if kind == KEY_BAG {
             self.keys += 1;
         }
         if kind == SHROUDED_KEY_BAG {
             self.keys += 1;
-            self.scheme(&value.inside().expect(SEQUENCE)?.inside().expect(SEQUENCE)?)?;
+            self.scheme(&value.inside().want(SEQUENCE)?.inside().want(SEQUENCE)?)?;
         }
         Ok(())
     }
@@ -211,18 +211,18 @@ impl Outline {
     /// An AlgorithmIdentifier; of PBES2 (RFC 8018 section 6.2) the cipher inside counts.
     fn scheme(&mut self, algorithm: &Element<'_>) -> Result<(), NotDer> {
         let mut parts = algorithm.inside();
-        let mut name = der::oid_text(parts.expect(OID)?.content);
-        let mut parameters = parts.expect(SEQUENCE)?.inside();
+        let mut name = der::oid_text(parts.want(OID)?.content);
+        let mut parameters = parts.want(SEQUENCE)?.inside();
         if name == PBES2 {
-            let mut derivation = parameters.expect(SEQUENCE)?.inside();
-            derivation.expect(OID)?;
-            let mut numbers = derivation.expect(SEQUENCE)?.inside();
-            numbers.expect(OCTET_STRING)?;
-            self.rounds = self.rounds.max(der::integer(&numbers.expect(der::INTEGER)?)?);
-            name = der::oid_text(parameters.expect(SEQUENCE)?.inside().expect(OID)?.content);
+            let mut derivation = parameters.want(SEQUENCE)?.inside();
+            derivation.want(OID)?;
+            let mut numbers = derivation.want(SEQUENCE)?.inside();
+            numbers.want(OCTET_STRING)?;
+            self.rounds = self.rounds.max(der::integer(&numbers.want(der::INTEGER)?)?);
+            name = der::oid_text(parameters.want(SEQUENCE)?.inside().want(OID)?.content);
         } else {
-            parameters.expect(OCTET_STRING)?;
-            self.rounds = self.rounds.max(der::integer(&parameters.expect(der::INTEGER)?)?);
+            parameters.want(OCTET_STRING)?;
+            self.rounds = self.rounds.max(der::integer(&parameters.want(der::INTEGER)?)?);
         }
         if !self.schemes.contains(&name) {
             self.schemes.push(name);
@@ -256,8 +256,8 @@ fn named(oid: &str) -> String {
 /// The bytes of a ContentInfo of type data.
 fn data_of<'a>(info: &Element<'a>) -> Result<&'a [u8], NotDer> {
     let mut parts = info.inside();
-    if der::oid_text(parts.expect(OID)?.content) != DATA {
+    if der::oid_text(parts.want(OID)?.content) != DATA {
         return Err(NotDer);
     }
-    Ok(Reader::only(parts.expect(CONTEXT_0)?.content, OCTET_STRING)?.content)
+    Ok(Reader::only(parts.want(CONTEXT_0)?.content, OCTET_STRING)?.content)
 }
