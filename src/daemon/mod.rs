@@ -39,9 +39,6 @@ use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
 use crate::shop::reader::{Feedback, NoFeedback, Readers};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
-/// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
-const CHAIN_CHECKED_AT_START: i64 = 1_000;
-
 /// How often the daemon looks for what is due.
 const JOBS_EVERY: Duration = Duration::from_secs(10);
 
@@ -149,11 +146,7 @@ impl Opened {
     /// of the readers is taken.
     pub fn open(config: Config) -> Result<Self> {
         recovery::lost_check(&config)?;
-        let opened = till_open(&config).and_then(|(till, clock)| {
-            chain_check(till.ledger())?;
-            Ok((till, clock))
-        });
-        let (till, clock) = match opened {
+        let (till, clock) = match till_open(&config) {
             Ok(opened) => opened,
             Err(error) => {
                 let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
@@ -258,18 +251,6 @@ impl Daemon {
             Ok(count) => tracing::info!(count, "daemon.reload: the programmes were read again"),
             Err(error) => tracing::error!("daemon.reload: the programmes stay as they were: {error:#}"),
         }
-    }
-}
-
-/// The newest part of the chain must hold before anything is booked on it.
-fn chain_check(ledger: &Ledger) -> Result<()> {
-    let report = ledger.read(|reads| {
-        let (_, _, newest) = reads.counts()?;
-        reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
-    })?;
-    match report.faults.first() {
-        Some(fault) => Err(LedgerError::Damaged(fault.to_string()).into()),
-        None => Ok(()),
     }
 }
 
