@@ -7,6 +7,7 @@ mod api_events;
 mod api_moves;
 mod api_sales;
 mod bad_start;
+mod books;
 mod cli;
 mod cli_books;
 mod console;

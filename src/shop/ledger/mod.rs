@@ -47,7 +47,7 @@ pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use segments::{
     Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,
 };
-pub use state::LedgerState;
+pub use state::{LedgerState, mark_path};
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
 
