@@ -8,6 +8,7 @@ mod api_lists;
 mod api_moves;
 mod api_sales;
 mod bad_start;
+mod books;
 mod cli;
 mod cli_books;
 mod console;

@@ -30,9 +30,13 @@ pub enum LedgerCommand {
     Restore {
         /// The backup; without it the newest in [backup] dir that verifies.
         file: Option<PathBuf>,
-        /// Leaves the segment copy out: the ledger will be what the backup is.
-        #[arg(long, conflicts_with = "up_to_damage")]
+        /// Leaves the segment copy out: the ledger will be what the backup is. So it is without this where FILE is named
+        /// and the ledger in its place is whole.
+        #[arg(long, conflicts_with_all = ["up_to_damage", "with_segments"])]
         without_segments: bool,
+        /// Brings back what came after FILE also where the ledger in its place is whole.
+        #[arg(long)]
+        with_segments: bool,
         /// Where the segment copy is damaged, takes what lies before the damage.
         #[arg(long)]
         up_to_damage: bool,
@@ -50,11 +54,12 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
     match command {
         LedgerCommand::Verify => verify_all(context, &config),
         LedgerCommand::Explain { serial } => explain(context, &config, serial),
-        LedgerCommand::Restore { file, without_segments, up_to_damage } => {
-            let copy = match (without_segments, up_to_damage) {
-                (true, _) => CopyUse::Nothing,
-                (false, true) => CopyUse::UpToDamage,
-                (false, false) => CopyUse::Whole,
+        LedgerCommand::Restore { file, without_segments, with_segments, up_to_damage } => {
+            let copy = match (without_segments, up_to_damage, with_segments) {
+                (true, _, _) => CopyUse::Nothing,
+                (_, true, _) => CopyUse::UpToDamage,
+                (_, _, true) => CopyUse::Whole,
+                _ => CopyUse::AsNeeded,
             };
             let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
             let plan = RestorePlan { backup: file.as_deref(), copy };
@@ -80,7 +85,10 @@ fn restored_print(restored: &Restored) {
         Some(file) => println!("{} is the ledger now", file.display()),
         None => println!("the ledger was made anew from the segment copy"),
     }
-    println!("{} event(s) after it came back from the segment copy", replayed.events);
+    match restored.copy {
+        CopyUse::Nothing => println!("what came after it stays away: --with-segments brings it back"),
+        _ => println!("{} event(s) after it came back from the segment copy", replayed.events),
+    }
     if replayed.torn {
         println!("the last record of the segment copy was cut off; what it held had not been written down whole");
     }

@@ -48,9 +48,6 @@ use crate::shop::reader::pcsc::light_and_sound;
 use crate::shop::reader::{Readers, Scanners};
 use crate::shop::till::{Mode, Settings, Till, TillError, TillSettings};
 
-/// Events whose chain is checked before the daemon is ready (SYNC.md row 6); the rest is `ledger verify`'s.
-const CHAIN_CHECKED_AT_START: i64 = 1_000;
-
 /// How often the daemon looks for what is due.
 const JOBS_EVERY: Duration = Duration::from_secs(10);
 
@@ -164,11 +161,7 @@ impl Opened {
     /// of the readers is taken.
     pub fn open(config: Config) -> Result<Self> {
         recovery::lost_check(&config)?;
-        let opened = till_open(&config).and_then(|(till, clock)| {
-            chain_check(till.ledger())?;
-            Ok((till, clock))
-        });
-        let (till, clock) = match opened {
+        let (till, clock) = match till_open(&config) {
             Ok(opened) => opened,
             Err(error) => {
                 let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
@@ -313,18 +306,6 @@ fn pass_types_told(types: &[PassType], now: &Now) {
         if let Some(Err(why)) = kind.signer.as_ref().map(|signer| signer.may_sign(now)) {
             tracing::warn!(pass_type = kind.issuer.pass_type_id, "daemon.passes: {why}");
         }
-    }
-}
-
-/// The newest part of the chain must hold before anything is booked on it.
-fn chain_check(ledger: &Ledger) -> Result<()> {
-    let report = ledger.read(|reads| {
-        let newest = reads.newest_position()?;
-        reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))
-    })?;
-    match report.faults.first() {
-        Some(fault) => Err(LedgerError::Damaged(fault.to_string()).into()),
-        None => Ok(()),
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use super::backup::{backup_verify, backups_of};
+use super::scrub::Looked;
 use crate::base::config::Config;
-use crate::shop::ledger::{LedgerError, Replayed, Restoring, segments_hold, segments_set_aside, set_aside};
+use crate::shop::ledger::{LedgerError, Replayed, Restoring, mark_path, segments_hold, segments_set_aside, set_aside};
 
 /// How every SQLite file begins (sqlite.org/fileformat2.html section 1.3).
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -75,6 +76,9 @@ pub struct RestorePlan<'a> {
 /// What the segment copy adds to a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyUse {
+    /// [`CopyUse::Whole`] where the ledger is lost or damaged; [`CopyUse::Nothing`] where a backup is named and the ledger
+    /// is whole: whoever asks for that backup wants what was then.
+    AsNeeded,
     /// Everything after it; a place that cannot be read and held events ends the restore.
     Whole,
     /// Everything up to such a place.
@@ -88,6 +92,8 @@ pub enum CopyUse {
 pub struct Restored {
     /// The backup; `None` where the segment copy held everything from the first event.
     pub backup: Option<PathBuf>,
+    /// What was asked of the segment copy.
+    pub copy: CopyUse,
     /// Backups that were passed over, and why.
     pub passed_over: Vec<String>,
     /// What the segment copy added.
@@ -101,6 +107,11 @@ pub struct Restored {
 /// Puts a backup with the segment copy in the ledger's place, when all of it verifies. No daemon may run.
 pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<Restored> {
     let mut passed_over = Vec::new();
+    let copy = match plan.copy {
+        CopyUse::AsNeeded if plan.backup.is_some() && ledger_is_whole(&config.ledger.path) => CopyUse::Nothing,
+        CopyUse::AsNeeded => CopyUse::Whole,
+        told => told,
+    };
     let backup = match plan.backup {
         Some(file) => {
             backup_verify(file)?;
@@ -109,7 +120,7 @@ pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<R
         None => newest_verified(config, &mut passed_over),
     };
     let folder = &config.ledger.segments;
-    let segments = (plan.copy != CopyUse::Nothing && segments_hold(folder)).then_some(folder.as_path());
+    let segments = (copy != CopyUse::Nothing && segments_hold(folder)).then_some(folder.as_path());
     if backup.is_none() && segments.is_none() {
         bail!(
             "there is no backup in {} that verifies and no segment copy in {}; name a backup: stampd ledger restore FILE",
@@ -121,7 +132,7 @@ pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<R
     let restoring = Restoring::prepare(path, backup.as_deref(), segments, now_ms)?;
     let replayed = restoring.replayed().clone();
     if let Some(damage) = &replayed.damage
-        && plan.copy == CopyUse::Whole
+        && copy == CopyUse::Whole
     {
         bail!(
             "the segment copy cannot be read whole: {damage}. {} event(s) would come back up to there, {} behind it do not \
@@ -133,9 +144,14 @@ pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<R
     backup_verify(restoring.file()).context("what was put together does not verify, so nothing was changed")?;
     let aside = restoring.finish(now_ms)?;
     // What does not lead to the new ledger must not be taken for its copy.
-    let apart = plan.copy == CopyUse::Nothing || replayed.damage.is_some();
+    let apart = copy == CopyUse::Nothing || replayed.damage.is_some();
     let copy_aside = (apart && segments_hold(folder)).then(|| segments_set_aside(folder, "before")).transpose()?;
-    Ok(Restored { backup, passed_over, replayed, aside, copy_aside })
+    Ok(Restored { backup, copy, passed_over, replayed, aside, copy_aside })
+}
+
+/// Whether there is a ledger that nobody needs to bring back.
+fn ledger_is_whole(path: &Path) -> bool {
+    !mark_path(path).exists() && super::scrub::check(path).is_ok_and(|looked| looked == Looked::Whole)
 }
 
 fn newest_verified(config: &Config, passed_over: &mut Vec<String>) -> Option<PathBuf> {

@@ -42,15 +42,24 @@ pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// What is wrong with the file, in one sentence.
-fn check(path: &Path) -> Result<(), String> {
+/// How far a look got that found nothing wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// To the end: the file is whole.
+    Whole,
+    /// It could not be read.
+    Unread,
+}
+
+/// Looks a ledger's file over; the error says in one sentence what is wrong with it.
+pub fn check(path: &Path) -> Result<Looked, String> {
     match faults(path) {
-        Ok(faults) => faults.into_iter().next().map_or(Ok(()), Err),
+        Ok(faults) => faults.into_iter().next().map_or(Ok(Looked::Whole), Err),
         Err(LedgerError::Damaged(what)) => Err(what),
         Err(error) => {
             // Not read is not damaged: it is looked at again.
             tracing::warn!(%error, "scrub.unread: the ledger could not be looked over");
-            Ok(())
+            Ok(Looked::Unread)
         }
     }
 }

@@ -84,11 +84,6 @@ impl Counting {
         std::mem::take(&mut self.refused)
     }
 
-    /// How many requests were answered.
-    pub fn answered(&self) -> usize {
-        self.answered.len()
-    }
-
     /// Asks what still waits for its answer; it must be taken.
     #[track_caller]
     pub fn finish(&mut self) {

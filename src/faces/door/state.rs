@@ -108,7 +108,11 @@ impl Lan {
                 (Err(error), None) => Err(Fault::from(error)),
             }
         });
-        seen.await.unwrap_or_else(|_| Err(Fault::internal()))
+        let seen = seen.await.unwrap_or_else(|_| Err(Fault::internal()));
+        if seen.as_ref().is_err_and(|fault| fault.0.code == "storage_fault") {
+            self.ledger.suspect();
+        }
+        seen
     }
 
     /// The live token whose secret has this hash. Found ones are remembered: a token lives until it is revoked here.

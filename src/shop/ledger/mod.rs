@@ -51,9 +51,12 @@ pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use segments::{
     Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,
 };
-pub use state::LedgerState;
+pub use state::{LedgerState, mark_path};
 pub use txn::{Appended, Txn, TxnContext};
 pub use verify::{ChainFault, ChainReport};
+
+/// Events whose chain is checked when a ledger is opened; the rest is `ledger verify`'s.
+const CHAIN_CHECKED_AT_START: i64 = 1_000;
 
 /// How many live events a slow listener may lag before it must resume from the table.
 const LIVE_BACKLOG: usize = 1024;
@@ -104,6 +107,7 @@ impl Ledger {
         }
         let connection = connection_open(path)?;
         migrate::bring_forward(&connection, path, now_ms)?;
+        newest_check(&connection)?;
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let copy = segments.map(|folder| {
             let newest = segments::settle(&connection, folder)?;
@@ -111,6 +115,7 @@ impl Ledger {
             segments::Segments::start(folder, path, newest, tail)
         });
         let copy = copy.transpose()?;
+        trusted(&connection)?;
         let watch = segments.zip(copy.as_ref()).map(|(folder, copy)| (folder.to_owned(), copy.watch()));
         let writer = writer::start(writer::WriterParts {
             connection,
@@ -167,6 +172,11 @@ impl Ledger {
         self.inner.state.condemn(what);
     }
 
+    /// Something read was not as it should be: the file is looked over soon.
+    pub fn suspect(&self) {
+        self.inner.state.suspect();
+    }
+
     /// Whether something read since the last call was not as it should be, so that the file wants checking.
     pub fn suspected_take(&self) -> bool {
         self.inner.state.suspected_take()
@@ -219,6 +229,8 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|error| LedgerError::open(path, error))?;
+    // Closing would copy the log into a file that may turn out damaged: until it is trusted it stays as it was found.
+    log_stays(&connection, true).map_err(|error| LedgerError::open(path, error))?;
     // Before the first pragma that writes: the journal's mode stands in the file.
     migrate::ours(&connection, path)?;
     connection
@@ -237,6 +249,24 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
     connection.set_prepared_statement_cache_capacity(96);
     plans_stay(&connection).map_err(|error| LedgerError::open(path, error))?;
     Ok(connection)
+}
+
+/// The newest part of the chain must hold before anything is booked on it (SYNC.md row 6).
+fn newest_check(connection: &Connection) -> Result<(), LedgerError> {
+    let reads = read::Reads::of(connection);
+    let (_, _, newest) = reads.counts()?;
+    let report = reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))?;
+    report.faults.first().map_or(Ok(()), |fault| Err(LedgerError::Damaged(fault.to_string())))
+}
+
+/// The file is trusted: closing the last connection copies the log into it.
+fn trusted(connection: &Connection) -> Result<(), LedgerError> {
+    Ok(log_stays(connection, false)?)
+}
+
+/// Whether the log stays beside the file when the last connection closes, or is copied into it.
+fn log_stays(connection: &Connection, stays: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, stays).map(drop)
 }
 
 /// Keeps a prepared statement's plan whatever is bound to it. Without this SQLite parses every statement with a bound LIMIT

@@ -94,6 +94,6 @@ impl StateCell {
 }
 
 /// The mark beside a ledger that was found damaged; its text says what.
-pub(super) fn mark_path(ledger: &Path) -> PathBuf {
+pub fn mark_path(ledger: &Path) -> PathBuf {
     ledger.with_extension("damaged")
 }

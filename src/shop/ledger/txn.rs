@@ -112,7 +112,7 @@ impl<'c> Txn<'c> {
         Self { connection, tail, effects, fault: None }
     }
 
-    /// Leaves a row to the segment copy, named by the columns of its table's key ([`super::segments::TABLES`]). Rows that an
+    /// Leaves a row to the segment copy, named by the columns of its table's key (`segments/catalogue.rs`). Rows that an
     /// event names (card, customer, sale, text) come along with it.
     pub(super) fn keep<const N: usize>(&mut self, table: &'static str, key: [&dyn ToSql; N]) {
         let owned = key.iter().filter_map(|value| match value.to_sql().ok()? {

@@ -309,6 +309,7 @@ impl Writer {
         let connection = super::connection_open(&self.path)?;
         let tail = tail_verify(&connection, &self.tail)?;
         probe(&connection)?;
+        super::trusted(&connection)?;
         connection.wal_hook(Some(wal_pages_note));
         self.tail = tail;
         self.connection = connection;

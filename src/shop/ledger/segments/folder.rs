@@ -76,7 +76,7 @@ pub fn newest(folder: &Path) -> Result<Newest, LedgerError> {
     for (number, path) in files.iter().rev() {
         let bytes = file_read(path)?;
         let mut frames = Frames::of(&bytes);
-        let (mut head, mut begun, mut whole, mut to) = (None, false, true, None);
+        let (mut head, mut begun, mut whole, mut to, mut event) = (None, false, true, None, None);
         for found in frames.by_ref() {
             let Found::Payload(payload) = found else {
                 whole = false;
@@ -87,9 +87,10 @@ pub fn newest(folder: &Path) -> Result<Newest, LedgerError> {
                 continue;
             };
             newest.record_hash = record_hash(payload);
+            event = record.events.last().map(|body| event_hash(body)).or(event);
             if !record.more {
                 to = Some(record.to);
-                newest.event_hash = record.events.last().map(|body| event_hash(body)).or(newest.event_hash);
+                newest.event_hash = event.or(newest.event_hash);
                 newest.closed = record.closed;
             }
             if !std::mem::replace(&mut begun, true) {

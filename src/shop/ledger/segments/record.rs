@@ -47,7 +47,8 @@ pub struct Record {
     pub rows: Vec<(String, RowState)>,
     /// The ledger was closed after this, and nothing is missing here.
     pub closed: bool,
-    /// In a file's first record: each table's columns.
+    /// In a file's first record, which holds nothing else: each table's columns. Everything in the files before it is in
+    /// row `from` or before.
     pub tables: BTreeMap<String, Vec<String>>,
     /// The next record belongs to the same snapshot: both count, or neither.
     pub more: bool,

@@ -51,7 +51,7 @@ pub fn replay(connection: &Connection, folder: &Path) -> Result<Replayed, Ledger
 fn replay_in_txn(connection: &Connection, folder: &Path) -> Result<Replayed, LedgerError> {
     let tail = Tail::read(connection)?;
     let done = Replayed { from: tail.position, to: tail.position, ..Replayed::default() };
-    let mut back = Back { connection, start: tail.position, tail, done, tables: BTreeMap::new() };
+    let mut back = Back { connection, start: tail.position, tail, done, tables: BTreeMap::new(), group: Vec::new() };
     for (_, path) in files(folder)? {
         back.file(&path)?;
     }
@@ -75,13 +75,14 @@ struct Back<'c> {
     done: Replayed,
     /// The columns of the file's rows.
     tables: BTreeMap<String, Vec<String>>,
+    /// Records of a snapshot of which more follows; it may go on in the next file.
+    group: Vec<Record>,
 }
 
 impl Back<'_> {
     fn file(&mut self, path: &Path) -> Result<(), LedgerError> {
         let bytes = file_read(path)?;
         let mut frames = Frames::of(&bytes);
-        let mut group: Vec<Record> = Vec::new();
         let mut before: Option<[u8; 32]> = None;
         loop {
             let at = frames.at();
@@ -109,21 +110,25 @@ impl Back<'_> {
             };
             match record {
                 Err(error) => {
-                    (before, group) = (None, Vec::new());
+                    before = None;
+                    self.group.clear();
                     self.done.unread.push(error);
                 }
                 Ok(record) => {
                     if !record.tables.is_empty() {
-                        self.tables = record.tables.clone();
+                        // The first of a file: it says how rows are written, and nothing of the ledger.
+                        self.tables = record.tables;
+                        continue;
                     }
-                    if group.last().is_some_and(|last| last.to != record.from) {
+                    if self.group.last().is_some_and(|last| last.to != record.from) {
                         // A group that was begun and never ended was written again from its start.
-                        group.clear();
+                        self.group.clear();
                     }
                     let ends = !record.more;
-                    group.push(record);
+                    self.group.push(record);
                     if ends {
-                        self.group(std::mem::take(&mut group), unread(String::new()))?;
+                        let group = std::mem::take(&mut self.group);
+                        self.group(group, unread(String::new()))?;
                     }
                 }
             }

@@ -266,7 +266,7 @@ impl Writer {
             self.file = self.go_on(&newest)?;
         }
         if !self.file.as_ref().is_some_and(room) {
-            self.file = Some(self.next_file()?);
+            self.file = Some(self.next_file(record.from)?);
             payload = Record { prev: self.prev, ..record }.encode();
         }
         self.write(&payload)
@@ -284,17 +284,16 @@ impl Writer {
 
     /// The newest file, where writing goes on at its end.
     fn go_on(&self, newest: &Newest) -> Result<Option<Open>, LedgerError> {
-        let Some((at, head)) = newest.goes_on.as_ref().filter(|(_, head)| head.tables == self.columns) else {
+        let Some((at, _)) = newest.goes_on.as_ref().filter(|(_, head)| head.tables == self.columns) else {
             return Ok(None);
         };
-        debug_assert!(head.from <= self.to, "a file begins where the one before ended");
         let path = file_path(&self.folder, newest.number);
         let file = File::options().write(true).open(path).map_err(|error| LedgerError::folder(&self.folder, error))?;
         Ok(Some(Open { file, at: *at }))
     }
 
     /// Syncs the file that is full, and begins the next with the columns of all tables.
-    fn next_file(&mut self) -> Result<Open, LedgerError> {
+    fn next_file(&mut self, from: i64) -> Result<Open, LedgerError> {
         let fault = |error| LedgerError::folder(&self.folder, error);
         if let Some(open) = self.file.take() {
             open.file.sync_data().map_err(fault)?;
@@ -305,8 +304,7 @@ impl Writer {
         // Where the disk cannot reserve space the file grows as it is written.
         let _ = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, FILE_BYTES);
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
-        let head =
-            Record { prev: self.prev, from: self.to, to: self.to, tables: self.columns.clone(), ..Record::default() };
+        let head = Record { prev: self.prev, from, to: self.to, tables: self.columns.clone(), ..Record::default() };
         self.file = Some(Open { file, at: 0 });
         self.write(&head.encode())?;
         self.file.take().ok_or(LedgerError::Stopped)
