@@ -119,7 +119,7 @@ impl Daemon {
             if let Some(status) = child.try_wait()? {
                 bail!("the daemon ended: {status}");
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
         };
         stream.set_nodelay(true)?;
         let (token, samples) = shop.sample()?;

@@ -48,7 +48,11 @@ pub fn table_read(bytes: &[u8]) -> Result<Source, String> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
-        let line = record.position().map_or(0, csv::Position::line);
+        // After CRLF a record begins at its line feed, which is not counted yet.
+        let line = record.position().map_or(0, |place| {
+            let begins = usize::try_from(place.byte()).ok().and_then(|at| bytes.get(at));
+            place.line() + u64::from(begins == Some(&b'\n'))
+        });
         rows.push((line, record.iter().map(plain).collect()));
     }
     Ok(Source { heading, rows })
