@@ -154,10 +154,10 @@ fn written(field: &Field, design: &Design, face: &Face, strings: &mut Strings) -
     if let Some(label) = strings.take(&label) {
         map.insert("label".to_owned(), json!(label));
     }
-    if let Some(change) = change(field, face) {
-        if let Some(text) = strings.take(&fill::all(change, design, face)) {
-            map.insert("changeMessage".to_owned(), json!(text));
-        }
+    if let Some(change) = change(field, face)
+        && let Some(text) = strings.take(&fill::all(change, design, face))
+    {
+        map.insert("changeMessage".to_owned(), json!(text));
     }
     if field.slot == Slot::Back {
         map.insert("dataDetectorTypes".to_owned(), json!(detectors(field)));

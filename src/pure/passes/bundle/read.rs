@@ -162,9 +162,7 @@ fn check_names(listed: &[Listed<'_>]) -> Result<(), ArchiveError> {
             "has no name, or one that is too long"
         } else if name.ends_with('/') {
             "is a directory; only files may be there"
-        } else if name.starts_with('/') || name.contains('\\') || name.contains(':') {
-            "has a path that leads out of the archive"
-        } else if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        } else if name.contains(['\\', ':']) || name.split('/').any(|part| ["", ".", ".."].contains(&part)) {
             "has a path that leads out of the archive"
         } else if name.chars().any(char::is_control) {
             "has control characters in its name"

@@ -203,7 +203,7 @@ impl Looked<'_> {
             self.error(findings, "has a numberStyle and no number", "write the value as a number");
         }
         let dated = self.field.contains_key("dateStyle") || self.field.contains_key("timeStyle");
-        if dated && !value.and_then(Value::as_str).is_some_and(|text| w3c_seconds(text).is_some()) {
+        if dated && value.and_then(Value::as_str).is_none_or(|text| w3c_seconds(text).is_none()) {
             self.error(findings, "has a dateStyle and no W3C date with zone", "write it as in 2026-12-31T12:00:00Z");
         }
         for key in ["ignoresTimeZone", "isRelative"] {

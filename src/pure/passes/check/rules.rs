@@ -255,8 +255,7 @@ fn places(pass: &Map<String, Value>, findings: &mut Findings) {
         }
     }
     for beacon in pass.get("beacons").and_then(Value::as_array).into_iter().flatten() {
-        if !beacon.get("proximityUUID").and_then(Value::as_str).is_some_and(|text| uuid::Uuid::parse_str(text).is_ok())
-        {
+        if beacon.get("proximityUUID").and_then(Value::as_str).is_none_or(|text| uuid::Uuid::parse_str(text).is_err()) {
             findings.error(PART, "a beacon's proximityUUID is no UUID", "write the beacon's UUID");
         }
         for key in ["major", "minor"] {

@@ -118,7 +118,7 @@ fn attributes(signer: &SignerInfo, manifest: &[u8], signed: &mut Signed, finding
         let mut values = attributes.iter().filter(|(own, _)| own == kind).map(|(_, value)| value.as_slice());
         values.next().filter(|_| values.next().is_none())
     };
-    if !value(CONTENT_TYPE).is_some_and(|value| oid_in(value) == DATA) {
+    if value(CONTENT_TYPE).is_none_or(|value| oid_in(value) != DATA) {
         findings.error(SIGNATURE, "its content type is not data", "sign with the content type id-data");
     }
     let digest = match signer.digest.as_str() {

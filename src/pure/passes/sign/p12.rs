@@ -122,15 +122,20 @@ enum Reason {
 
 impl Reason {
     fn of(errors: &ErrorStack) -> Self {
+        const UNSUPPORTED: [&str; 5] = [
+            "unsupported",
+            "unsupported algorithm",
+            "unknown pbe algorithm",
+            "unknown digest algorithm",
+            "unknown cipher",
+        ];
         let said = |word: &str| errors.errors().iter().any(|error| error.reason().is_some_and(|said| said == word));
         if said("mac absent") {
             // OpenSSL adds "mac verify failure" to it.
             Self::NoCheck
         } else if said("mac verify failure") {
             Self::WrongPassword
-        } else if said("unsupported") || said("unsupported algorithm") || said("unknown pbe algorithm") {
-            Self::Unsupported
-        } else if said("unknown digest algorithm") || said("unknown cipher") {
+        } else if UNSUPPORTED.into_iter().any(said) {
             Self::Unsupported
         } else {
             Self::Other
