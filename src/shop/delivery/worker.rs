@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::setpriority_process;
 use serde_json::json;
 
-use super::{Hold, PassFault, Passes};
+use super::{Hold, Outcome, PassFault, Passes};
 use crate::pure::domain::{Now, Serial};
 use crate::shop::ledger::{LedgerError, OUTBOX_WAIT_MS_MAX, OutboxRow};
 
@@ -35,6 +35,12 @@ const RETRY_MS: i64 = 5_000;
 
 /// How often it is asked again whether something may be signed.
 const HOLD: Duration = Duration::from_secs(5);
+
+/// Where it cannot step behind the taps by priority, it rests so many times as long as a pass took.
+const REST_TIMES: u32 = 4;
+
+/// And no longer than this.
+const REST_MAX: Duration = Duration::from_millis(200);
 
 /// How long it sleeps when nothing waits.
 const IDLE: Duration = Duration::from_secs(60);
@@ -102,10 +108,9 @@ impl Worker {
         let working = passes.clone();
         let thread = std::thread::Builder::new().name("passes".to_owned()).spawn(move || {
             // Of this thread alone: on Linux each thread has its own.
-            if let Err(error) = setpriority_process(None, NICE) {
-                tracing::warn!(%error, "delivery.priority: passes are made with the priority of taps");
-            }
-            Work { passes: working, sweep: Some(None), done: Vec::new(), done_since_ns: 0 }.run();
+            // Where the system refuses that (our unit takes such calls away), it rests between passes instead.
+            let rests = setpriority_process(None, NICE).is_err();
+            Work { passes: working, sweep: Some(None), done: Vec::new(), done_since_ns: 0, rests }.run();
         })?;
         Ok(Self { passes, thread })
     }
@@ -126,6 +131,8 @@ struct Work {
     sweep: Option<Option<Serial>>,
     done: Vec<OutboxRow>,
     done_since_ns: i64,
+    /// Whether it rests between passes, because it has the priority of taps.
+    rests: bool,
 }
 
 /// What comes next.
@@ -230,11 +237,23 @@ impl Work {
 
     fn make(&mut self, row: OutboxRow) {
         let now = self.passes.inner.clock.now();
-        match self.passes.refresh(row.card, &now) {
+        let made = self.refresh(row.card, &now);
+        match made {
             Ok(_) => self.finished(row, &now),
             Err(fault) if fault.is_nothing() => self.finished(row, &now),
             Err(fault) => self.failed(row, &now, &fault),
         }
+    }
+
+    /// Makes one pass, and rests in proportion to what that took where it must.
+    fn refresh(&self, card: Serial, now: &Now) -> Result<Outcome, PassFault> {
+        let made = self.passes.refresh(card, now);
+        if self.rests && !self.passes.inner.bell.look().stop {
+            let took_ns = self.passes.inner.clock.boot_ns().saturating_sub(now.boot_ns);
+            let rest = Duration::from_nanos(took_ns.unsigned_abs()).saturating_mul(REST_TIMES);
+            std::thread::park_timeout(rest.min(REST_MAX));
+        }
+        made
     }
 
     fn finished(&mut self, row: OutboxRow, now: &Now) {
@@ -287,7 +306,7 @@ impl Work {
                 return Ok(());
             }
             let now = self.passes.inner.clock.now();
-            let fault = self.passes.refresh(serial, &now).err().filter(|fault| !fault.is_nothing());
+            let fault = self.refresh(serial, &now).err().filter(|fault| !fault.is_nothing());
             self.passes.inner.board.fault(serial, fault.map(|fault| (fault.code(), fault.to_string())));
             self.sweep = Some(Some(serial));
         }
