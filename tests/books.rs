@@ -98,6 +98,8 @@ fn figures(path: &Path) -> Value {
         tills: [(TillId::new("till-1").expect("a name"), tills)].into(),
         language: Language::default(),
         policy: Policy::default(),
+        shop_name: "Shop".to_owned(),
+        currency: "EUR".to_owned(),
         base_url: "https://shop.example".to_owned(),
     };
     let till = Till::new(ledger.clone(), settings, Arc::new(Keyring::default()), |bytes| bytes.fill(0));

@@ -26,6 +26,11 @@ fn ledger_part(shop: &Shop) -> (String, Option<String>) {
     (part["state"].as_str().expect("a state").to_owned(), part["remedy"].as_str().map(str::to_owned))
 }
 
+/// Waits until the worker that makes passes has nothing left to write into the ledger, so that a fault meets the request.
+fn passes_made(shop: &Shop) {
+    wait_until("the outbox is empty", || shop.get("/v1/outbox").expect(200)["waiting"] == 0);
+}
+
 fn points_card(shop: &Shop, index: usize) -> String {
     shop.card("points", index)["serial"].as_str().expect("a serial").to_owned()
 }
@@ -49,6 +54,7 @@ fn a_disk_that_fails_is_told_and_nothing_is_booked_until_it_works() {
     ];
     for (place, (call, fault, times, code)) in cases.into_iter().enumerate() {
         println!("{call:?} {fault:?} {times:?}");
+        passes_made(&shop);
         let before = shop.standing(&serial);
         disk.fails(call, fault, 0, times);
         let ask = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
@@ -74,6 +80,7 @@ fn a_disk_that_fails_is_told_and_nothing_is_booked_until_it_works() {
         assert_eq!(ledger_part(&shop), ("ok".to_owned(), None));
     }
     // Half a write is no fault: the other half follows.
+    passes_made(&shop);
     disk.fails(Call::Write, Fault::Short, 0, Times::Some(3));
     shop.entry(&serial, &json!({ "kind": "adjust", "value": 1 }));
     assert!(disk.hits() > 0);
@@ -96,7 +103,8 @@ fn whichever_call_of_a_posting_fails_it_is_booked_once() {
     let serial = points_card(&shop, 0);
     let mut asked = 0;
     for (call, fault) in [(Call::Write, Fault::Eio), (Call::Write, Fault::Enospc), (Call::Sync, Fault::Eio)] {
-        for after in 0.. {
+        let mut after = 0;
+        loop {
             assert!(after < 500, "a posting takes no such number of calls");
             disk.fails(call, fault, after, Times::Some(1));
             let ask = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
@@ -104,12 +112,20 @@ fn whichever_call_of_a_posting_fails_it_is_booked_once() {
             let hit = disk.hits() > 0;
             disk.works();
             asked += 1;
-            assert_eq!(answer.status, if hit { 503 } else { 201 }, "{call:?} {fault:?} {after}: {answer}");
+            assert!(hit || answer.status == 201, "{call:?} {fault:?} {after}: {answer}");
+            let booked = answer.status == 201;
+            assert!(booked || answer.status == 503, "{call:?} {fault:?} {after}: {answer}");
             let again = ask.send();
             again.expect(201);
-            assert_eq!(again.header("Idempotency-Hit").is_some(), !hit, "{call:?} {fault:?} {after}");
+            assert_eq!(again.header("Idempotency-Hit").is_some(), booked, "{call:?} {fault:?} {after}");
+            if hit && booked {
+                // The worker that clears the outbox took it, not the posting: this place is asked again.
+                passes_made(&shop);
+                continue;
+            }
+            after += 1;
             if !hit {
-                assert!(after > 0, "{call:?}: no call of a posting was met");
+                assert!(after > 1, "{call:?}: no call of a posting was met");
                 break;
             }
         }

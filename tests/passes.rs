@@ -293,7 +293,8 @@ fn what_wallet_would_dislike_is_told_as_a_warning() {
             list.push(one);
         }
     };
-    let cases: &[(&str, &dyn Fn(&mut Map<String, Value>))] = &[
+    type Change<'c> = &'c dyn Fn(&mut Map<String, Value>);
+    let cases: &[(&str, Change)] = &[
         ("a store card shows 3", &|pass| more("headerFields", pass)),
         ("a store card shows 4", &|pass| more("secondaryFields", pass)),
         ("without %@", &|pass| pass["storeCard"]["headerFields"][0]["changeMessage"] = json!("changed")),
@@ -346,8 +347,11 @@ fn files_that_do_not_belong_are_told() {
     }
 }
 
+/// What becomes of a file by name and bytes; none leaves it out.
+type Repack<'r> = dyn Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)> + 'r;
+
 /// Files packed anew after signing, the signature kept.
-fn repacked(change: &dyn Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)>) -> Report {
+fn repacked(change: &Repack) -> Report {
     use std::io::Write;
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for file in read(&OFFICE.pass(&sample("cashback3"))).expect("ours") {

@@ -91,7 +91,7 @@ pub fn ends_after(day: Date) -> Moment {
 
 fn plain(programme: &str, title: &str, kind: Kind) -> Face {
     Face {
-        serial: Serial::from_random(0x0123_4567_89AB_CDE),
+        serial: Serial::from_random(0x0012_3456_789A_BCDE),
         revision: 12,
         programme: ProgrammeName::new(programme).expect("a name"),
         title: title.to_owned(),

@@ -163,8 +163,10 @@ impl Reads<'_> {
             format!("lower(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')) LIKE {like} ESCAPE '!'"),
             format!("lower(p.email) LIKE {like} ESCAPE '!'"),
         ];
+        // A serial has digits as well, and is no part of a number.
+        let is_number = text.chars().all(|letter| letter.is_ascii_digit() || "+ -/().".contains(letter));
         let digits: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect();
-        if digits.len() >= 3 {
+        if is_number && digits.len() >= 3 {
             let digits = query.bind(format!("%{digits}%"));
             found.push(format!("p.phone LIKE {digits}"));
         }

@@ -357,13 +357,7 @@ fn openssl_verifies_the_signature_and_its_attributes() {
         .map(|name| text.find(&format!("object: {name}")))
         .collect();
     assert!(order.is_sorted() && order.iter().all(Option::is_some), "{text}");
-    assert_eq!(
-        text.matches("signatureAlgorithm: \n        algorithm: rsaEncryption").count()
-            + text.matches("algorithm: sha256 ").count()
-            > 0,
-        true,
-        "{text}"
-    );
+    assert!(text.contains("algorithm: sha256 "), "{text}");
     std::fs::write(PKI.folder.join("manifest.json"), b"{\"pass.json\":\"01\"}\r\n").expect("written");
     assert!(PKI.try_run(&verify).is_err(), "another manifest");
 }
