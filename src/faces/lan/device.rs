@@ -19,7 +19,10 @@ use crate::shop::ledger::LedgerState;
 pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
     let ledger = match lan.read(|_, reads| Ok(reads.newest_position()?)).await {
         Ok(events) => ledger_part(&lan.ledger.state(), format!("{events} events")),
-        Err(fault) => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
+        Err(fault) => match lan.ledger.state() {
+            LedgerState::Writable => part("ledger", "down", fault.0.detail.clone(), Some("run 'stampd doctor'")),
+            known => ledger_part(&known, "it cannot be read".to_owned()),
+        },
     };
     let readers = (lan.readers)();
     let readers = if readers.service == "ok" {
