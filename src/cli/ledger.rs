@@ -28,7 +28,7 @@ pub enum LedgerCommand {
     /// Puts a backup in the ledger's place, while no daemon runs, and brings back what the segment copy holds after it.
     /// The file that is there is moved aside.
     Restore {
-        /// The backup; without it the newest in [backup] dir that verifies.
+        /// The backup; without it the newest in `[backup]` dir that verifies.
         file: Option<PathBuf>,
         /// Leaves the segment copy out: the ledger will be what the backup is. So it is without this where FILE is named
         /// and the ledger in its place is whole.

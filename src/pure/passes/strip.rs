@@ -1,4 +1,4 @@
-//! The strip and the other pictures of a pass: what is drawn follows from a [`Picture`], a few small numbers taken from the
+//! The strip and the other pictures of a pass: what is drawn follows from a `Picture`, a few small numbers taken from the
 //! card, and the design's artwork. Equal pictures of one design are equal bytes, so strips are drawn once per state.
 //!
 //! The design's `strip.svg` draws the ground; its symbols are the artwork, and this module lays them out:

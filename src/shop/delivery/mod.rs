@@ -1,8 +1,8 @@
 //! Delivery: what follows a posting and may take its time. For now that is making passes: a posting leaves an outbox row,
-//! the worker ([`worker`]) draws, skips what did not change, signs and keeps; a request for a pass that is not kept makes
+//! the worker (`worker`) draws, skips what did not change, signs and keeps; a request for a pass that is not kept makes
 //! it at once. Handing passes to the wallets' servers comes later.
 //!
-//! What is kept of a pass ([`shelf`]) is its signature and the hashes of what it was made of: face, design and artwork give
+//! What is kept of a pass (`shelf`) is its signature and the hashes of what it was made of: face, design and artwork give
 //! the same bytes again, so that pictures lie on the disk once and not once for each card.
 //!
 //! **Invariants:** an outbox row goes only after its pass is kept, so that a crash between posting and signing loses
