@@ -5,7 +5,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev pkg-config libssl-dev libpcsclite-dev)
 demo_packages=(pcscd vsmartcard-vpcd)
-test_packages=(python3-pip libfaketime chromium chromium-driver systemd sqlite3 openssl curl util-linux socat)
+test_packages=(python3-pip unzip libfaketime chromium chromium-driver systemd sqlite3 openssl curl util-linux socat)
 
 say() { printf '== %s\n' "$*"; }
 stop() { printf 'stopped: %s\n' "$*" >&2; exit 1; }
