@@ -228,7 +228,10 @@ fn a_torn_end_of_the_copy_is_tolerated_and_a_damaged_middle_is_told() {
     let mut till = Counting::new(&shop, 0);
     till.some(&shop, 6);
     let backup = back_up(&shop, 2);
-    till.some(&shop, 12);
+    till.some(&shop, 8);
+    copied(&shop);
+    // In a later record: what comes close together is copied together.
+    till.some(&shop, 4);
     copied(&shop);
     shop.kill();
     lose(&shop);

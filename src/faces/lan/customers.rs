@@ -117,11 +117,15 @@ fn order_of(sort: &str) -> Result<PersonOrder, Fault> {
 /// Cards taken over into lists in one commit: few, so that no tap waits.
 const LISTED_AT_ONCE: usize = 200;
 
+/// How often: after a change of rules all cards of a programme are looked at again, and for a million of them nobody waits;
+/// lists then show the old levels until that is done.
+const LISTED_ROUNDS_MAX: usize = 50;
+
 /// Takes every card that moved over into what lists show.
 async fn lists_update(lan: &Lan) -> Result<(), Fault> {
-    loop {
+    for _ in 0..LISTED_ROUNDS_MAX {
         let (till, now) = (lan.till.clone(), lan.clock.now());
-        if lan.read(|_, reads| Ok(reads.cards_unlisted(1)?)).await?.is_empty() {
+        if !lan.read(|_, reads| Ok(reads.lists_behind()?)).await? {
             return Ok(());
         }
         let written = lan
@@ -129,6 +133,7 @@ async fn lists_update(lan: &Lan) -> Result<(), Fault> {
             .write(move |txn| -> Result<usize, Fault> { Ok(till.lists_update_in_txn(txn, &now, LISTED_AT_ONCE)?) });
         written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
     }
+    Ok(())
 }
 
 /// Removes a customer whose cards are all deleted: what is known of the person is erased. A repeat answers the same.

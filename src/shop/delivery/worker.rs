@@ -212,7 +212,7 @@ impl Work {
         }
         tracing::warn!(code, "delivery.hold: no pass is signed: {detail}");
         let (now, data) = (now.clone(), json!({ "topic": TOPIC, "code": code, "detail": detail }).to_string());
-        self.write(move |txn| txn.live_append(&now, "delivery.failed", None, &data));
+        self.write(move |txn| txn.live_append(&now, "delivery.failed", None, &data).map(drop));
     }
 
     /// Makes what the rows ask for, each once.
@@ -287,7 +287,7 @@ impl Work {
         self.write(move |txn| {
             txn.outbox_retry(&row, now.wall_ms.saturating_add(wait_ms))?;
             // Once for each posting that it follows: the row itself tells of the rest.
-            if row.attempts == 0 { txn.live_append(&now, "delivery.failed", None, &data) } else { Ok(()) }
+            if row.attempts == 0 { txn.live_append(&now, "delivery.failed", None, &data).map(drop) } else { Ok(()) }
         });
     }
 

@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::people::{PERSON_COLUMNS, PersonRow, person_row};
 use super::read::Reads;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
-use crate::pure::domain::{CustomerId, Serial};
+use crate::pure::domain::{CustomerId, ProgrammeName, Serial};
 
 /// By what customers are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,10 +227,21 @@ impl Reads<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Whether lists do not show yet what cards say.
+    pub fn lists_behind(&self) -> Result<bool, LedgerError> {
+        let mut statement = self.prepare(
+            "SELECT EXISTS (SELECT 1 FROM card WHERE listed = 0)
+                 OR EXISTS (SELECT 1 FROM meta WHERE name BETWEEN 'relist:' AND 'relist;')",
+        )?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
     /// The figures of a card as lists show them; `None` while they are to be taken over.
     pub fn card_listed(&self, serial: Serial) -> Result<Option<CardFigures>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT tier, visit_band, last_visit_ms, ltv_minor, balance FROM card WHERE serial = ?1 AND listed = 1",
+            "SELECT tier, visit_band, last_visit_ms, ltv_minor, balance FROM card WHERE serial = ?1 AND listed = 1
+                 AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'relist:' || programme
+                                     AND CAST(value AS INTEGER) <= serial)",
         )?;
         let mut rows = statement.query([Sql(serial)])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -259,6 +270,43 @@ impl Reads<'_> {
 }
 
 impl Txn<'_> {
+    /// Has the figures of all cards of a programme taken over again, step by step: a shop may have very many.
+    pub(super) fn relist(&mut self, programme: &ProgrammeName) -> Result<(), LedgerError> {
+        let name = format!("relist:{programme}");
+        self.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, '0')", [&name])?;
+        self.keep("meta", [&name]);
+        Ok(())
+    }
+
+    /// Marks the next cards of a programme whose figures are to be taken over again, looking at `limit` cards; answers
+    /// whether there was anything to look at.
+    pub fn relist_step(&mut self, limit: usize) -> Result<bool, LedgerError> {
+        let next = self.query_one(
+            "SELECT substr(name, 8), CAST(value AS INTEGER) FROM meta WHERE name BETWEEN 'relist:' AND 'relist;' LIMIT 1",
+            [],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+        )?;
+        let Some((programme, from)) = next else { return Ok(false) };
+        let until: Option<i64> = self.query_one(
+            "SELECT serial FROM card WHERE serial >= ?1 ORDER BY serial LIMIT 1 OFFSET ?2",
+            params![from, limit as i64],
+            |row| row.get(0),
+        )?;
+        self.execute(
+            "UPDATE card SET listed = 0 WHERE serial >= ?1 AND serial < ?2 AND programme = ?3 AND listed = 1",
+            params![from, until.unwrap_or(i64::MAX), programme],
+        )?;
+        let name = format!("relist:{programme}");
+        match until {
+            Some(until) => {
+                self.execute("UPDATE meta SET value = ?2 WHERE name = ?1", params![name, until.to_string()])?
+            }
+            None => self.execute("DELETE FROM meta WHERE name = ?1", [&name])?,
+        };
+        self.keep("meta", [&name]);
+        Ok(true)
+    }
+
     /// Takes the figures of a card over into lists, and with them its customer's sums.
     pub fn card_listed_store(
         &mut self,

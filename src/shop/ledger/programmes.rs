@@ -60,7 +60,7 @@ impl Txn<'_> {
             params![programme.as_str(), version, hash, source, now.wall_ms],
         )?;
         // Other rules may have other levels.
-        self.execute("UPDATE card SET listed = 0 WHERE programme = ?1 AND listed = 1", [programme.as_str()])?;
+        self.relist(programme)?;
         self.keep("programme_version", [&programme.as_str(), &version]);
         Ok((RuleVersion(version), true))
     }

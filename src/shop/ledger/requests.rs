@@ -4,8 +4,9 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
-use super::txn::{Sql, Txn, uuid_column};
-use crate::pure::domain::{ApiTokenId, BootId, Now, Serial, VisitId};
+use super::sales::PresentedRow;
+use super::txn::{Sql, Txn, grade_column, till_column, uuid_column};
+use crate::pure::domain::{ApiTokenId, BootId, Grade, Now, Serial, TillId, VisitId};
 
 /// How long first answers are kept: a till may be offline for weeks (DESIGN.md section 5).
 const IDEMPOTENCY_KEPT_MS: i64 = 35 * 24 * 3_600_000;
@@ -18,6 +19,12 @@ const LIVE_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// Old rows dropped with each new one: more than one, so that a backlog shrinks, and few, so that no commit is slow.
 const PRUNED_AT_ONCE: i64 = 4;
+
+/// Old live events are dropped with every so many new ones: a commit that drops some writes their pages too.
+const LIVE_PRUNED_EVERY: i64 = 32;
+
+/// How many at once: more than came, so that a backlog shrinks.
+const LIVE_PRUNED_AT_ONCE: i64 = 96;
 
 /// A first answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +51,28 @@ pub enum Stored {
 pub struct PastVisit {
     /// The visit.
     pub visit: VisitId,
+    /// Where the card was shown.
+    pub till: TillId,
+    /// The most that was proved in this visit.
+    pub grade: Grade,
+    /// The age of that proof could not be judged.
+    pub suspect: bool,
     /// The start of the machine in which it was.
     pub boot_id: BootId,
     /// Time since that start, nanoseconds.
     pub boot_ns: i64,
     /// Rule time, milliseconds since 1970-01-01 UTC.
     pub at_ms: i64,
-    /// The first answer, JSON.
-    pub answer: String,
+    /// The live event that told it.
+    pub live: i64,
+}
+
+impl PastVisit {
+    /// The card as the one that this visit puts before its till.
+    pub fn presented(&self, card: Serial) -> PresentedRow {
+        let Self { visit, grade, suspect, boot_id, boot_ns, live, .. } = self.clone();
+        PresentedRow { card, visit, grade, suspect, boot_id, boot_ns, live }
+    }
 }
 
 /// One live event.
@@ -92,6 +113,12 @@ impl Reads<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// One live event; `None` once it is dropped.
+    pub fn live_fetch(&self, id: i64) -> Result<Option<LiveRow>, LedgerError> {
+        let mut statement = self.prepare("SELECT id, at_ms, name, till, data FROM live WHERE id = ?1")?;
+        Ok(statement.query_row([id], live_row).optional()?)
+    }
+
     /// The oldest live event that is kept and the newest that there was; (0, 0) before the first.
     pub fn live_bounds(&self) -> Result<(i64, i64), LedgerError> {
         let mut statement =
@@ -101,15 +128,19 @@ impl Reads<'_> {
 
     /// The last counted visit of a card.
     pub fn visit_fetch(&self, card: Serial) -> Result<Option<PastVisit>, LedgerError> {
-        let mut statement =
-            self.prepare("SELECT visit, boot_id, boot_ns, at_ms, answer FROM recent_visit WHERE card = ?1")?;
+        let mut statement = self.prepare(
+            "SELECT visit, till, grade, suspect, boot_id, boot_ns, at_ms, live FROM recent_visit WHERE card = ?1",
+        )?;
         let past = statement.query_row([Sql(card)], |row| {
             Ok(PastVisit {
                 visit: VisitId(uuid_column(row, 0)?),
-                boot_id: BootId(row.get(1)?),
-                boot_ns: row.get(2)?,
-                at_ms: row.get(3)?,
-                answer: row.get(4)?,
+                till: till_column(row, 1)?,
+                grade: grade_column(row, 2)?,
+                suspect: row.get(3)?,
+                boot_id: BootId(row.get(4)?),
+                boot_ns: row.get(5)?,
+                at_ms: row.get(6)?,
+                live: row.get(7)?,
             })
         });
         Ok(past.optional()?)
@@ -177,29 +208,36 @@ impl Txn<'_> {
     /// Keeps a visit as the card's last counted one.
     pub fn visit_store(&mut self, card: Serial, past: &PastVisit) -> Result<(), LedgerError> {
         self.execute(
-            "INSERT INTO recent_visit (card, visit, boot_id, boot_ns, at_ms, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (card) DO UPDATE SET visit = excluded.visit, boot_id = excluded.boot_id,
-                 boot_ns = excluded.boot_ns, at_ms = excluded.at_ms, answer = excluded.answer",
+            "INSERT INTO recent_visit (card, visit, till, grade, suspect, boot_id, boot_ns, at_ms, live)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (card) DO UPDATE SET visit = excluded.visit, till = excluded.till, grade = excluded.grade,
+                 suspect = excluded.suspect, boot_id = excluded.boot_id, boot_ns = excluded.boot_ns,
+                 at_ms = excluded.at_ms, live = excluded.live",
             params![
                 Sql(card),
                 past.visit.0.as_bytes(),
+                past.till.as_str(),
+                past.grade.name(),
+                past.suspect,
                 past.boot_id.0.as_slice(),
                 past.boot_ns,
                 past.at_ms,
-                past.answer
+                past.live
             ],
         )?;
         self.keep("recent_visit", [&Sql(card)]);
         Ok(())
     }
 
-    /// Drops live events that can no longer be resumed, the oldest first and never the newest.
-    pub fn live_prune(&mut self, now: &Now) -> Result<(), LedgerError> {
-        self.execute(
-            "DELETE FROM live WHERE id IN (SELECT id FROM live ORDER BY id LIMIT ?2) AND at_ms < ?1
-                 AND id < (SELECT max(id) FROM live)",
-            params![now.wall_ms - LIVE_KEPT_MS, PRUNED_AT_ONCE],
-        )?;
+    /// Drops live events that can no longer be resumed, the oldest first and never the newest, whose number is `newest`:
+    /// now and then, some at once.
+    pub(super) fn live_prune(&mut self, now: &Now, newest: i64) -> Result<(), LedgerError> {
+        if newest % LIVE_PRUNED_EVERY == 0 {
+            self.execute(
+                "DELETE FROM live WHERE id IN (SELECT id FROM live ORDER BY id LIMIT ?2) AND at_ms < ?1 AND id < ?3",
+                params![now.wall_ms - LIVE_KEPT_MS, LIVE_PRUNED_AT_ONCE, newest],
+            )?;
+        }
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
-use super::txn::{Sql, Txn, serial_column, uuid_column};
+use super::txn::{Sql, Txn, grade_column, serial_column, till_column, uuid_column};
 use crate::pure::domain::{BootId, EventId, Grade, Now, SaleId, Serial, TillId, VisitId};
 
 /// How long a till's number stands for one sale.
@@ -86,25 +86,27 @@ pub struct PresentedRow {
     pub visit: VisitId,
     /// What the medium proved.
     pub grade: Grade,
+    /// The age of that proof could not be judged.
+    pub suspect: bool,
     /// The start of the machine in which it was shown.
     pub boot_id: BootId,
     /// Time since that start, nanoseconds.
     pub boot_ns: i64,
-    /// The tap as it was told, JSON.
-    pub answer: String,
+    /// The live event that told the tap.
+    pub live: i64,
 }
 
 const SALE_COLUMNS: &str =
     "sale_id, txn_id, till, state, card, event_id, body_hash, request, answer, boot_id, boot_ns, made_ms";
 
 fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
-    let (till, state): (String, String) = (row.get(2)?, row.get(3)?);
+    let state: String = row.get(3)?;
     let wrong = |index| rusqlite::Error::InvalidColumnType(index, "sale".to_owned(), rusqlite::types::Type::Text);
     let (card, event) = (row.get::<_, Option<i64>>(4)?, row.get_ref(5)?.as_blob_or_null()?.is_some());
     Ok(SaleRow {
         id: SaleId(uuid_column(row, 0)?),
         txn_id: row.get(1)?,
-        till: TillId::new(&till).map_err(|_| wrong(2))?,
+        till: till_column(row, 2)?,
         state: SaleState::from_name(&state).ok_or_else(|| wrong(3))?,
         card: card.map(|_| serial_column(row, 4)).transpose()?,
         event: if event { Some(EventId(uuid_column(row, 5)?)) } else { None },
@@ -158,16 +160,16 @@ impl Reads<'_> {
     /// The card last presented at a till, however long ago.
     pub fn presented_fetch(&self, till: &TillId) -> Result<Option<PresentedRow>, LedgerError> {
         let mut statement =
-            self.prepare("SELECT card, visit, grade, boot_id, boot_ns, answer FROM presented WHERE till = ?1")?;
+            self.prepare("SELECT card, visit, grade, suspect, boot_id, boot_ns, live FROM presented WHERE till = ?1")?;
         let found = statement.query_row([till.as_str()], |row| {
-            let grade: String = row.get(2)?;
             Ok(PresentedRow {
                 card: serial_column(row, 0)?,
                 visit: VisitId(uuid_column(row, 1)?),
-                grade: Grade::from_name(&grade).unwrap_or(Grade::D),
-                boot_id: BootId(row.get(3)?),
-                boot_ns: row.get(4)?,
-                answer: row.get(5)?,
+                grade: grade_column(row, 2)?,
+                suspect: row.get(3)?,
+                boot_id: BootId(row.get(4)?),
+                boot_ns: row.get(5)?,
+                live: row.get(6)?,
             })
         });
         Ok(found.optional()?)
@@ -204,17 +206,19 @@ impl Txn<'_> {
     /// The card is now the one before the till; the newest wins.
     pub fn presented_store(&mut self, till: &TillId, shown: &PresentedRow) -> Result<(), LedgerError> {
         self.execute(
-            "INSERT INTO presented (till, card, visit, grade, boot_id, boot_ns, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO presented (till, card, visit, grade, suspect, boot_id, boot_ns, live)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (till) DO UPDATE SET card = excluded.card, visit = excluded.visit, grade = excluded.grade,
-                 boot_id = excluded.boot_id, boot_ns = excluded.boot_ns, answer = excluded.answer",
+                 suspect = excluded.suspect, boot_id = excluded.boot_id, boot_ns = excluded.boot_ns, live = excluded.live",
             params![
                 till.as_str(),
                 Sql(shown.card),
                 shown.visit.0.as_bytes(),
                 shown.grade.name(),
+                shown.suspect,
                 shown.boot_id.0.as_slice(),
                 shown.boot_ns,
-                shown.answer
+                shown.live
             ],
         )?;
         Ok(())

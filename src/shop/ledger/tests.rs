@@ -161,20 +161,18 @@ fn old_live_events_go_and_ids_never_come_twice() {
     const DAY_MS: i64 = 24 * 3_600_000;
     let scratch = Scratch::new();
     let ledger = scratch.open();
-    let tell = |at_ms: i64| {
-        ledger
-            .write_wait(move |txn| {
-                txn.live_append(&now(at_ms), "test", None, "{}")?;
-                txn.live_prune(&now(at_ms))
-            })
-            .unwrap();
+    let tell = |at_ms: i64, times: usize| {
+        let one = move |txn: &mut Txn<'_>| txn.live_append(&now(at_ms), "test", None, "{}").map(drop);
+        ledger.write_wait(move |txn| (0..times).try_for_each(|_| one(txn))).unwrap();
         ledger.read(|reads| reads.live_bounds()).unwrap()
     };
-    assert_eq!([tell(0), tell(1), tell(2)], [(1, 1), (1, 2), (1, 3)]);
-    assert_eq!(tell(DAY_MS + 1), (2, 4), "only the first is over a day old");
-    assert_eq!(tell(3 * DAY_MS), (5, 5));
-    ledger.write_wait(|txn| txn.live_prune(&now(9 * DAY_MS))).unwrap();
-    assert_eq!(tell(9 * DAY_MS), (6, 6), "the newest stayed until a newer one came");
+    assert_eq!([tell(0, 30), tell(1, 1)], [(1, 30), (1, 31)]);
+    assert_eq!(tell(DAY_MS + 1, 1), (31, 32), "only the first thirty are over a day old");
+    assert_eq!(tell(DAY_MS + 2, 32), (32, 64), "the one more goes with the next sweep");
+    assert_eq!(tell(3 * DAY_MS, 200).1, 264);
+    let (oldest, newest) = tell(9 * DAY_MS, 96);
+    assert_eq!((newest, newest - oldest < 96 + 32), (360, true), "a backlog shrinks");
+    assert_eq!(tell(19 * DAY_MS, 24), (384, 384), "the newest stays");
 }
 
 #[test]

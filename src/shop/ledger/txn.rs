@@ -1,14 +1,14 @@
 //! One piece of work inside the writer's transaction: appending events to the chain, and what every other write shares.
 
 use jiff::tz::TimeZone;
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params};
 
 use super::error::LedgerError;
 use super::requests::LiveRow;
 use super::segments::Kept;
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{DeviceId, Event, EventId, Hlc, Incarnation, Moment, Now, Serial};
+use crate::pure::domain::{DeviceId, Event, EventId, Grade, Hlc, Incarnation, Moment, Now, Serial, TillId};
 use crate::pure::wire::event::{EVENT_BYTES_MAX, event_bytes, event_hash};
 
 /// Where the chain stands.
@@ -236,20 +236,17 @@ impl<'c> Txn<'c> {
         Ok(())
     }
 
-    /// Keeps a live event; it is broadcast after the commit.
-    pub fn live_append(&mut self, now: &Now, name: &str, till: Option<&str>, data: &str) -> Result<(), LedgerError> {
+    /// Keeps a live event; it is broadcast after the commit. Answers its number. Old ones go.
+    pub fn live_append(&mut self, now: &Now, name: &str, till: Option<&str>, data: &str) -> Result<i64, LedgerError> {
         self.execute(
             "INSERT INTO live (at_ms, name, till, data) VALUES (?1, ?2, ?3, ?4)",
             params![now.wall_ms, name, till, data],
         )?;
-        self.effects.live.push(LiveRow {
-            id: self.connection.last_insert_rowid(),
-            at_ms: now.wall_ms,
-            name: name.to_owned(),
-            till: till.map(str::to_owned),
-            data: data.to_owned(),
-        });
-        Ok(())
+        let id = self.connection.last_insert_rowid();
+        let (name, till, data) = (name.to_owned(), till.map(str::to_owned), data.to_owned());
+        self.live_prune(now, id)?;
+        self.effects.live.push(LiveRow { id, at_ms: now.wall_ms, name, till, data });
+        Ok(id)
     }
 }
 
@@ -319,4 +316,16 @@ pub(super) fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<uuid:
         ValueRef::Blob(bytes) if bytes.len() == 16 => Ok(uuid::Uuid::from_slice(bytes).unwrap_or_default()),
         other => Err(rusqlite::Error::InvalidColumnType(index, "id of 16 bytes".to_owned(), other.data_type())),
     }
+}
+
+/// The till in a column.
+pub(super) fn till_column(row: &Row<'_>, index: usize) -> rusqlite::Result<TillId> {
+    let name: String = row.get(index)?;
+    TillId::new(&name).map_err(|_| rusqlite::Error::InvalidColumnType(index, "till".to_owned(), Type::Text))
+}
+
+/// The grade in a column; a word of a later program is the least of all.
+pub(super) fn grade_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Grade> {
+    let name: String = row.get(index)?;
+    Ok(Grade::from_name(&name).unwrap_or(Grade::D))
 }

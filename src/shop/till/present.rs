@@ -15,7 +15,7 @@ use crate::pure::tap::TokenProblem;
 use crate::pure::text;
 use crate::pure::wire::lan::{TapView, TimingView};
 use crate::pure::wire::text::json;
-use crate::shop::ledger::{PastVisit, PresentedRow, Reads, Txn};
+use crate::shop::ledger::{PastVisit, Reads, Txn};
 
 /// How a card was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,20 +317,19 @@ impl Till {
                 view.entries = self.entry_views(&card, &before, &EventFacts::of(&posted.event, None))?;
                 view.text = text_of(self.settings().language, &card, &before)?;
                 view.card = Some(self.card_view_of(&txn.reads(), &card, now)?);
-                self.tell(txn, now, shown, &view)?;
-                let answer = json(&view);
+                let past = PastVisit {
+                    visit,
+                    till: shown.till.clone(),
+                    grade: token.grade,
+                    suspect: view.clock_suspect,
+                    boot_id: now.boot_id,
+                    boot_ns: now.boot_ns,
+                    at_ms: at.ms,
+                    live: self.tell(txn, now, shown, &view)?,
+                };
                 if !awarded {
-                    let shown_now = PresentedRow {
-                        card: serial,
-                        visit,
-                        grade: token.grade,
-                        boot_id: now.boot_id,
-                        boot_ns: now.boot_ns,
-                        answer: answer.clone(),
-                    };
-                    self.presented_in_txn(txn, now, &shown.till, shown_now)?;
+                    self.presented_in_txn(txn, now, &shown.till, past.presented(serial))?;
                 }
-                let past = PastVisit { visit, boot_id: now.boot_id, boot_ns: now.boot_ns, at_ms: at.ms, answer };
                 txn.visit_store(serial, &past)?;
                 Ok(Tapped { view, card: Some(serial) })
             }
@@ -358,17 +357,16 @@ impl Till {
         what
     }
 
-    /// Puts the tap on the event stream, with its timing so far.
+    /// Puts the tap on the event stream, with its timing so far; answers its number there.
     pub(super) fn tell(
         &self,
         txn: &mut Txn<'_>,
         now: &Now,
         shown: &Presentation,
         view: &TapView,
-    ) -> Result<(), TillError> {
+    ) -> Result<i64, TillError> {
         let name = if view.outcome == "refused" { "tap.refused" } else { "tap.presented" };
-        txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?;
-        Ok(())
+        Ok(txn.live_append(now, name, Some(shown.till.as_str()), &json(view))?)
     }
 }
 

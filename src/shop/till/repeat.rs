@@ -6,10 +6,10 @@
 use super::posting::CardState;
 use super::present::{Presentation, Tapped, view_begin};
 use super::{Till, TillError};
-use crate::pure::domain::{EventId, Grade, Moment, Now, TillId, Token};
+use crate::pure::domain::{EventId, Moment, Now, Serial, Token};
 use crate::pure::text;
 use crate::pure::wire::lan::TapView;
-use crate::pure::wire::text::{from_json, json};
+use crate::pure::wire::text::from_json;
 use crate::shop::ledger::{PastVisit, PresentedRow, Txn};
 
 impl Till {
@@ -28,7 +28,6 @@ impl Till {
         let Some(past) = txn.reads().visit_fetch(serial)? else { return Ok(None) };
         let within =
             past.boot_id == now.boot_id && (0..repeat_s * 1_000_000_000).contains(&(now.boot_ns - past.boot_ns));
-        let Some(first) = from_json::<TapView>(&past.answer) else { return Ok(None) };
         if !within || card.row.deleted || card.row.blocked {
             return Ok(None);
         }
@@ -41,11 +40,22 @@ impl Till {
         let text = text::outcome(self.settings().language, &text::Outcome::AlreadyCounted { at: &clock });
         // What was counted is the first answer's; where and by what the card is shown is this presentation's.
         let begun = view_begin(shown, Some(token), past.visit, &at);
+        let told = txn.reads().live_fetch(past.live)?.and_then(|told| from_json::<TapView>(&told.data));
+        let first = match told.filter(|told| told.visit == begun.visit) {
+            Some(first) => first,
+            // Dropped before its time, as the clock was set or the ledger restored: told without its entries.
+            None => TapView {
+                customer_name: card.customer_name(),
+                card: Some(self.card_view_of(&txn.reads(), card, now)?),
+                clock_suspect: past.suspect,
+                ..begun.clone()
+            },
+        };
         let TapView { till, reader, medium, grade, timing_ms, .. } = begun;
         let outcome = "already_counted".to_owned();
-        let view = TapView { till, reader, medium, grade, timing_ms, outcome, text, ..first.clone() };
+        let view = TapView { till, reader, medium, grade, timing_ms, outcome, text, ..first };
         self.tell(txn, now, shown, &view)?;
-        self.shown_again_in_txn(txn, now, shown, token, past, first)?;
+        self.shown_again_in_txn(txn, now, shown, token, serial, past)?;
         Ok(Some(Tapped { view, card: Some(serial) }))
     }
 
@@ -56,35 +66,28 @@ impl Till {
         now: &Now,
         shown: &Presentation,
         token: &Token,
+        serial: Serial,
         past: PastVisit,
-        first: TapView,
     ) -> Result<(), TillError> {
-        let Some(serial) = first.card.as_ref().and_then(|card| card.serial.parse().ok()) else { return Ok(()) };
-        let known = first.grade.as_deref().and_then(Grade::from_name);
-        let grade = known.map_or(token.grade, |known| known.max(token.grade));
-        if known.is_some_and(|known| grade > known) {
-            let better = TapView { grade: Some(grade.name().to_owned()), ..first.clone() };
-            txn.visit_store(serial, &PastVisit { answer: json(&better), ..past.clone() })?;
+        let grade = past.grade.max(token.grade);
+        if grade > past.grade {
+            txn.visit_store(serial, &PastVisit { grade, ..past.clone() })?;
         }
-        let before = match TillId::new(&first.till) {
-            Ok(till) => self.presented(&txn.reads(), now, &till)?.filter(|row| row.visit == past.visit).zip(Some(till)),
-            Err(_) => None,
-        };
+        let before = self.presented(&txn.reads(), now, &past.till)?.filter(|row| row.visit == past.visit);
         let waits = self.sale_waiting(&txn.reads(), now, &shown.till)?.is_some();
         match before {
             // It is still before the till at which it was shown first.
-            Some((row, till)) if till == shown.till && grade > row.grade => {
-                txn.presented_store(&till, &PresentedRow { grade, ..row })?;
+            Some(row) if past.till == shown.till && grade > row.grade => {
+                txn.presented_store(&past.till, &PresentedRow { grade, ..row })?;
             }
-            Some((_, till)) if till == shown.till => {}
-            Some((row, till)) => {
-                txn.presented_clear(&till)?;
+            Some(_) if past.till == shown.till => {}
+            Some(row) => {
+                txn.presented_clear(&past.till)?;
                 self.presented_in_txn(txn, now, &shown.till, PresentedRow { grade, boot_ns: now.boot_ns, ..row })?;
             }
             None if waits => {
-                let (visit, boot_id, boot_ns) = (past.visit, now.boot_id, now.boot_ns);
-                let row = PresentedRow { card: serial, visit, grade, boot_id, boot_ns, answer: past.answer };
-                self.presented_in_txn(txn, now, &shown.till, row)?;
+                let again = PastVisit { grade, boot_id: now.boot_id, boot_ns: now.boot_ns, ..past };
+                self.presented_in_txn(txn, now, &shown.till, again.presented(serial))?;
             }
             // A sale used it up, or it never was before a till: it is not presented anew without being asked for.
             None => {}

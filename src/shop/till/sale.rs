@@ -41,19 +41,17 @@ struct Shown {
 impl Shown {
     /// The card that is before a till, for the sale that takes it.
     fn of(row: &PresentedRow, command: &SaleCommand) -> Self {
-        let view = from_json::<TapView>(&row.answer).filter(|view| view.clock_suspect);
-        let grade = view.map_or(Some(row.grade), |view| command.grade_of(&view));
-        Self { card: row.card, visit: Some(row.visit), grade }
+        Self { card: row.card, visit: Some(row.visit), grade: Some(command.grade_of(row.grade, row.suspect)) }
     }
 }
 
 impl SaleCommand {
     /// What a card that was shown proves for this sale. A proof whose age could not be judged earns as any other, and
     /// redeems only with staff (DESIGN.md section 4): for that it is no more than a number.
-    fn grade_of(&self, view: &TapView) -> Option<Grade> {
+    fn grade_of(&self, proved: Grade, suspect: bool) -> Grade {
         let alone = self.request.staff.is_none() && self.request.approved_by.is_none();
-        let unsure = view.clock_suspect && alone && self.sale.redeem.is_some();
-        if unsure { Some(Grade::D) } else { view.grade.as_deref().and_then(Grade::from_name) }
+        let unsure = suspect && alone && self.sale.redeem.is_some();
+        if unsure { Grade::D } else { proved }
     }
 }
 
@@ -138,8 +136,8 @@ impl Till {
         let past = reads.visit_fetch(card)?.filter(|past| {
             past.boot_id == now.boot_id && (0..self.hold_ns(&command.till)).contains(&(now.boot_ns - past.boot_ns))
         });
-        let view = past.and_then(|past| from_json::<TapView>(&past.answer));
-        let grade = view.filter(|view| view.till == command.till.as_str()).and_then(|view| command.grade_of(&view));
+        let here = past.filter(|past| past.till == command.till);
+        let grade = here.map(|past| command.grade_of(past.grade, past.suspect));
         Ok(Some(Shown { card, visit: None, grade }))
     }
 
@@ -162,7 +160,8 @@ impl Till {
 
     /// The tap that presented the card which is before a till now.
     pub fn presented_view(&self, reads: &Reads<'_>, now: &Now, till: &TillId) -> Result<Option<TapView>, TillError> {
-        Ok(self.presented(reads, now, till)?.and_then(|shown| from_json(&shown.answer)))
+        let Some(shown) = self.presented(reads, now, till)? else { return Ok(None) };
+        Ok(reads.live_fetch(shown.live)?.and_then(|told| from_json(&told.data)))
     }
 
     /// The sale that waits at a till for its card, the newest of them.

@@ -72,7 +72,8 @@ impl Till {
         Ok(CustomerList { customers, next_cursor })
     }
 
-    /// Takes the figures of at most `limit` cards that moved over into what lists show; answers how many it were.
+    /// Takes the figures of at most `limit` cards that moved over into what lists show, and where fewer moved looks on
+    /// among those whose rules changed; answers how many it looked at, 0 once all is taken over.
     pub fn lists_update_in_txn(&self, txn: &mut Txn<'_>, now: &Now, limit: usize) -> Result<usize, TillError> {
         let serials = txn.reads().cards_unlisted(limit)?;
         let books = self.rulebooks();
@@ -89,7 +90,9 @@ impl Till {
             };
             txn.card_listed_store(*serial, customer, &figures)?;
         }
-        Ok(serials.len())
+        let room = limit.saturating_sub(serials.len());
+        let looked = if room > 0 && txn.relist_step(room)? { room } else { 0 };
+        Ok(serials.len() + looked)
     }
 
     /// Removes a customer whose cards are all deleted: what is known of the person is erased, the books stay. Once more is

@@ -8,7 +8,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row for each event of this device, in the order of the chain. `body` is the canonical CBOR that `hash` covers.
+-- One row for each event of this device, in the order of the chain. `body` is the canonical CBOR that `hash` covers. That
+-- (incarnation, seq) is unique is the chain's to prove: an index for it would be one page more in every commit.
 CREATE TABLE event (
     position    INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,
@@ -20,8 +21,7 @@ CREATE TABLE event (
     customer    BLOB,
     visit       BLOB,
     hash        BLOB NOT NULL,
-    body        BLOB NOT NULL,
-    UNIQUE (incarnation, seq)
+    body        BLOB NOT NULL
 ) STRICT;
 -- With the kind in it a card's taps are counted without looking at their events.
 CREATE INDEX event_card ON event (card, position, kind) WHERE card IS NOT NULL;
@@ -148,14 +148,18 @@ CREATE TABLE programme_version (
     PRIMARY KEY (programme, version)
 ) STRICT, WITHOUT ROWID;
 
--- The last counted visit of each card, for `repeat_s`: measured by time since boot, so that it outlives a restart.
+-- The last counted visit of each card, for `repeat_s`: measured by time since boot, so that it outlives a restart. `live` is
+-- the live event that told it, which outlives `repeat_s` and `hold_s`: a copy here would be a page more in every commit.
 CREATE TABLE recent_visit (
     card     INTEGER PRIMARY KEY,
     visit    BLOB NOT NULL,
+    till     TEXT NOT NULL,
+    grade    TEXT NOT NULL,
+    suspect  INTEGER NOT NULL,
     boot_id  BLOB NOT NULL,
     boot_ns  INTEGER NOT NULL,
     at_ms    INTEGER NOT NULL,
-    answer   TEXT NOT NULL
+    live     INTEGER NOT NULL
 ) STRICT;
 
 -- The card now presented at a till; the newest wins, a sale uses it up.
@@ -166,7 +170,8 @@ CREATE TABLE presented (
     boot_id  BLOB NOT NULL,
     boot_ns  INTEGER NOT NULL,
     grade    TEXT NOT NULL,
-    answer   TEXT NOT NULL
+    suspect  INTEGER NOT NULL,
+    live     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Sales by our number; `txn_id` is the till's, which may repeat after 35 days. `boot_*` is when it began to wait or was
