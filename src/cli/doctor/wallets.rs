@@ -40,23 +40,31 @@ fn certificate(apple: &Apple, now: &Now) -> Finding {
             PART,
             format!("{}: none is configured, so passes of this type are read and not made", issuer.pass_type_id),
         ),
-        Ok(PassType { signer: Some(signer), .. }) => lasting(signer.facts(), &signer.intermediate(), now.wall_ms),
+        Ok(PassType { signer: Some(signer), .. }) => {
+            lasting(signer.facts(), &signer.intermediate(), signer.until_s(), now.wall_ms)
+        }
     }
 }
 
-/// Type, team and chain, and how many days are left.
-fn lasting(facts: &Facts, intermediate: &str, now_ms: i64) -> Finding {
-    let days = facts.days_left(now_ms);
-    let found = format!("{}, team {}, issued by {intermediate}", facts.pass_type_id, facts.team_id);
+/// Type, team and chain, and how many days are left until `until_s`, when the certificate or its intermediate ends.
+fn lasting(facts: &Facts, intermediate: &str, until_s: i64, now_ms: i64) -> Finding {
+    let days = Facts { until_s, ..facts.clone() }.days_left(now_ms);
+    let mut found = format!("{}, team {}, issued by {intermediate}", facts.pass_type_id, facts.team_id);
+    let remedy = if until_s < facts.until_s {
+        found.push_str(", which ends before the certificate");
+        "name Apple's newer intermediate of the same name in wwdr, and send the daemon SIGHUP"
+    } else {
+        RENEW
+    };
     if now_ms.div_euclid(1_000) < facts.from_s {
         return Finding::warn(PART, format!("{found}: not valid yet"), "set the clock; until then no pass is signed");
     }
     if days < 0 {
         let found = format!("{found}: ended {} days ago, no pass is signed; taps go on", -days);
-        return Finding::fail(PART, found, RENEW);
+        return Finding::fail(PART, found, remedy);
     }
     match WARNED_DAYS.into_iter().find(|warned| days <= *warned) {
-        Some(warned) => Finding::warn(PART, format!("{found}: {days} days left, {warned} or fewer"), RENEW),
+        Some(warned) => Finding::warn(PART, format!("{found}: {days} days left, {warned} or fewer"), remedy),
         None => Finding::ok(PART, format!("{found}: {days} days left")),
     }
 }
@@ -77,7 +85,7 @@ mod tests {
             until_s: 100 * day_s,
             sha256: String::new(),
         };
-        let at = |days_left: i64| lasting(&facts, "WWDR, OU=G4", (100 - days_left) * day_s * 1_000);
+        let at = |days_left: i64| lasting(&facts, "WWDR, OU=G4", facts.until_s, (100 - days_left) * day_s * 1_000);
         for (days_left, level, says) in [
             (61, Level::Ok, "61 days left"),
             (60, Level::Warn, "60 days left, 60 or fewer"),
@@ -91,6 +99,10 @@ mod tests {
             assert_eq!(finding.level, level, "{days_left}");
             assert!(finding.finding.contains(says), "{finding:?}");
         }
-        assert_eq!(lasting(&facts, "WWDR", -1_000).level, Level::Warn, "not yet");
+        assert_eq!(lasting(&facts, "WWDR", facts.until_s, -1_000).level, Level::Warn, "not yet");
+        let brief = lasting(&facts, "WWDR", 50 * day_s, 43 * day_s * 1_000);
+        assert_eq!(brief.level, Level::Warn, "the intermediate has seven days");
+        assert!(brief.finding.contains("WWDR, which ends before the certificate: 7 days left"), "{brief:?}");
+        assert!(brief.remedy.is_some_and(|remedy| remedy.contains("wwdr")));
     }
 }
