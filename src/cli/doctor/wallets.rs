@@ -52,7 +52,7 @@ fn lasting(facts: &Facts, intermediate: &str, until_s: i64, now_ms: i64) -> Find
     let mut found = format!("{}, team {}, issued by {intermediate}", facts.pass_type_id, facts.team_id);
     let remedy = if until_s < facts.until_s {
         found.push_str(", which ends before the certificate");
-        "name Apple's newer intermediate of the same name in wwdr, and send the daemon SIGHUP"
+        "name Apple's newer intermediate of the same name in wwdr, and restart stampd"
     } else {
         RENEW
     };

@@ -55,7 +55,7 @@ pub enum SignError {
     /// The intermediate is over, though the certificate is not.
     #[error(
         "the intermediate '{name}' ended on {}, so no pass is signed; name Apple's newer one of the same name in wwdr and \
-         send the daemon SIGHUP",
+         restart stampd",
         shown_time(*until_s)
     )]
     IntermediateExpired {

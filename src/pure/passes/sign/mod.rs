@@ -106,7 +106,7 @@ pub enum CertificateError {
     /// No intermediate is configured, and none lies in the key file.
     #[error(
         "the certificate was issued by '{issuer}', and no intermediate is given: the key file holds none, and wwdr names \
-         none; download Apple's intermediate of that name and name it in wwdr"
+         none; download Apple's intermediate of that name (.cer or PEM) and name it in wwdr"
     )]
     Alone {
         /// The issuer that the leaf names.
