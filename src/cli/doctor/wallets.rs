@@ -1,12 +1,13 @@
-//! What signs passes: whether it opens, whose it is, its chain, and how long it lasts.
+//! What signs passes: whether it opens, whose it is, its chain, and how long it lasts; and what Google needs beside it.
 
 use super::Patient;
 use super::finding::Finding;
 use crate::base::clock::Clock;
-use crate::base::config::Apple;
+use crate::base::config::{Apple, Google};
 use crate::daemon;
 use crate::pure::domain::Now;
 use crate::pure::passes::apple::PassType;
+use crate::pure::passes::jwt::ServiceAccount;
 use crate::pure::passes::sign::Facts;
 
 /// Days before its end at which a certificate is told, the urgent ones first (wallets/apple.md section 6).
@@ -69,6 +70,38 @@ fn lasting(facts: &Facts, intermediate: &str, until_s: i64, now_ms: i64) -> Find
     }
 }
 
+/// The issuer at Google: its service account, and the pictures that Google fetches (wallets/google.md section 1).
+pub fn google(patient: &Patient) -> Vec<Finding> {
+    patient.config.google.iter().map(issuer).collect()
+}
+
+fn issuer(google: &Google) -> Finding {
+    const PART: &str = "google";
+    let account = google.service_account.as_ref().map(|secret| {
+        let told = |error: String| format!("[google] service_account: {}: {error}", secret.home());
+        let file = secret.read().map_err(|error| told(error.to_string()))?;
+        ServiceAccount::read(file.expose()).map_err(|error| told(error.to_string()))
+    });
+    let who = match account {
+        Some(Err(told)) => return Finding::fail_as_told(PART, &told, "name the key file in [google] service_account"),
+        Some(Ok(account)) => format!("issuer {}, links signed by {}", google.issuer_id, account.email()),
+        None => format!("issuer {}, no service account, so no save links", google.issuer_id),
+    };
+    match (&google.logo_url, &google.image_url) {
+        (None, _) => Finding::warn(
+            PART,
+            format!("{who}; no logo_url: Google refuses a class without a logo"),
+            "give [google] logo_url the https address of a round logo, 660 by 660",
+        ),
+        (_, None) => Finding::warn(
+            PART,
+            format!("{who}; no image_url: cards have no picture of their stamps"),
+            "give [google] image_url the https address of pictures, with {design} and {count}",
+        ),
+        _ => Finding::ok(PART, who),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
@@ -104,5 +137,26 @@ mod tests {
         assert_eq!(brief.level, Level::Warn, "the intermediate has seven days");
         assert!(brief.finding.contains("WWDR, which ends before the certificate: 7 days left"), "{brief:?}");
         assert!(brief.remedy.is_some_and(|remedy| remedy.contains("wwdr")));
+    }
+
+    #[test]
+    fn a_google_class_without_pictures_is_told() {
+        let google = |logo: Option<&str>, image: Option<&str>| Google {
+            issuer_id: 338,
+            service_account: None,
+            collector_id: None,
+            smart_tap_keys: Vec::new(),
+            logo_url: logo.map(str::to_owned),
+            image_url: image.map(str::to_owned),
+        };
+        for (logo, image, level, says) in [
+            (None, None, Level::Warn, "refuses a class"),
+            (Some("https://a/l.png"), None, Level::Warn, "no picture of their stamps"),
+            (Some("https://a/l.png"), Some("https://a/{count}.png"), Level::Ok, "no save links"),
+        ] {
+            let finding = issuer(&google(logo, image));
+            assert_eq!(finding.level, level, "{finding:?}");
+            assert!(finding.finding.contains(says), "{finding:?}");
+        }
     }
 }
