@@ -2,13 +2,13 @@
 //! where nothing changed; late where nothing may be signed, and never lost.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use stampd::pure::passes::bundle::read;
 
+use crate::support::faults::sandbox;
 use crate::support::http::Answer;
 use crate::support::shop::{By, Shop, Start};
 use crate::support::wait_until;
@@ -185,36 +185,125 @@ fn a_renewed_certificate_and_a_changed_design_are_taken_over_on_sighup() {
     assert!(!opened(&shop, &pass(&shop, &serial), true).contains("\"sharingProhibited\":true"));
 }
 
+/// How many passes are kept in the cache.
+fn kept(shop: &Shop) -> usize {
+    let folders = fs::read_dir(shop.dir.join("cache/passes")).into_iter().flatten();
+    folders.map(|folder| fs::read_dir(folder.expect("a folder").path()).expect("a folder").count()).sum()
+}
+
 #[test]
-fn an_untrusted_clock_signs_nothing() {
-    let mut shop = Shop::closed();
+fn an_untrusted_clock_signs_nothing_until_it_is_trusted() {
+    let mut shop = Shop::made_at("2026-11-20 12:00:00");
+    delivered(&shop);
+    shop.stop();
+    fs::remove_dir_all(shop.dir.join("cache")).expect("removed");
     shop.config_change(|text| text.replace("trust = \"always\"", "trust = \"auto\""));
-    // No mark of a synchronised clock, and no hardware clock, whatever machine this is.
-    let hides = ["/run/systemd/timesync", "/run/chrony", "/sys/class/rtc"]
-        .map(|folder| format!("if [ -d {folder} ]; then mount -t tmpfs none {folder}; fi"))
-        .join("; ");
-    shop.mounts_set(&format!("{hides}; if [ -e /dev/rtc0 ]; then mount --bind /dev/null /dev/rtc0; fi"));
+    // No mark of a synchronised clock; and it stands before the newest time in the ledger, so that a hardware clock, where
+    // this machine has one, is no ground either.
+    shop.mounts_set("mount -t tmpfs none /run; mkdir -p /run/systemd/timesync");
+    shop.clock_set("2026-11-20 11:00:00");
     shop.start(Start::Run);
-    let clock = shop.get("/v1/health").expect(200);
-    let untrusted = clock["parts"]
-        .as_array()
-        .expect("parts")
-        .iter()
-        .any(|part| part["name"] == "clock" && part["state"] == "degraded");
-    if !untrusted {
-        // A hardware clock that cannot be hidden from the daemon: the test has nothing to see here.
-        assert!(Path::new("/dev/rtc0").exists(), "{clock}");
-        return;
-    }
-    let card = shop.card("cafe10", 0);
-    let serial = serial_of(&card);
-    shop.entry(&serial, &json!({ "kind": "stamps", "count": 1 }));
-    pass(&shop, &serial).problem(503, "clock_untrusted");
-    shop.get(&format!("/v1/cards/{serial}/google")).problem(503, "clock_untrusted");
+    let clock = || {
+        let health = shop.get("/v1/health").expect(200);
+        let parts = health["parts"].as_array().expect("parts");
+        parts.iter().find(|part| part["name"] == "clock").expect("a part")["state"].clone()
+    };
+    assert_eq!(clock(), "degraded");
+    // The worker has seen that, too.
     wait_until("health says so", || {
         part(&shop)["detail"].as_str().is_some_and(|detail| detail.contains("clock_untrusted"))
     });
-    assert!(shop.get("/v1/outbox").expect(200)["waiting"].as_i64().is_some_and(|waiting| waiting > 0));
+    let card = shop.card("cafe10", 0);
+    let serial = serial_of(&card);
+    let tapped = shop.scan(card["barcode"].as_str().expect("a code")).send().expect(200);
+    assert_eq!(tapped["outcome"], "awarded", "taps go on: {tapped}");
+    shop.entry(&serial, &json!({ "kind": "adjust", "value": 1 }));
+    let balance = shop.standing(&serial)["balance"].as_i64().expect("a number");
+    assert!(balance >= 2, "{balance}");
+    pass(&shop, &serial).problem(503, "clock_untrusted");
+    shop.get(&format!("/v1/cards/{serial}/google")).problem(503, "clock_untrusted");
+    let outbox = shop.get("/v1/outbox").expect(200);
+    assert_eq!((&outbox["hold"], &outbox["waiting"]), (&json!("clock_untrusted"), &json!(1)), "{outbox}");
+    assert_eq!((&outbox["rows"][0]["serial"], &outbox["rows"][0]["attempts"]), (&json!(serial), &json!(0)));
+    assert_eq!(kept(&shop), 0, "nothing was signed");
+
+    // A time service sets the clock right.
+    shop.clock_set("2026-11-20 13:00:00");
+    fs::write(shop.seen("/run/systemd/timesync/synchronized"), "").expect("the mark");
+    delivered(&shop);
+    assert_eq!((clock(), part(&shop)["state"].clone()), (json!("ok"), json!("ok")));
+    assert!(kept(&shop) > 0, "signing has begun");
+    let texts = opened(&shop, &pass(&shop, &serial), false);
+    assert!(texts.contains(&format!("{balance} of 10")), "{balance}");
+    shop.verify();
+}
+
+/// Nice values of the daemon's threads of that name, by the kernel (proc(5), stat, field 19).
+fn nice_of(shop: &Shop, name: &str) -> Vec<i32> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", shop.process())).expect("threads");
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    let named = stats.filter(|stat| stat.contains(&format!("({name})")));
+    let nice = |stat: String| stat.rsplit_once(") ")?.1.split(' ').nth(16)?.parse().ok();
+    named.map(|stat| nice(stat).expect("a number")).collect()
+}
+
+/// Our unit takes the call away by which the worker steps behind the taps.
+#[test]
+fn where_no_lower_priority_is_given_passes_are_made_with_rests() {
+    const RESTS: &str = "delivery.rests";
+    let mut shop = Shop::open();
+    delivered(&shop);
+    assert_eq!((nice_of(&shop, "passes"), shop.log().contains(RESTS)), (vec![19], false));
+    shop.stop();
+    shop.launcher_set(sandbox());
+    shop.start(Start::Run);
+    wait_until("the worker says so", || shop.log().contains(RESTS));
+    assert_eq!(nice_of(&shop, "passes"), [0], "the kernel refused it");
+    let serial = serial_of(&shop.card("cafe10", 0));
+    let before = pass(&shop, &serial);
+    shop.entry(&serial, &json!({ "kind": "stamps", "count": 2 }));
+    delivered(&shop);
+    let after = pass(&shop, &serial);
+    assert!(opened(&shop, &after, true).contains("3 of 10"));
+    assert_ne!(tag(&before), tag(&after));
+    shop.stop();
+}
+
+#[test]
+fn why_a_pass_waits_is_told_again_after_a_restart_or_said_not_to_be_known() {
+    let mut shop = Shop::made_at("2026-11-20 12:00:00");
+    delivered(&shop);
+    let serial = serial_of(&shop.card("cafe10", 0));
+    opened(&shop, &pass(&shop, &serial), false);
+    shop.stop();
+    let rows = |shop: &Shop| shop.get("/v1/outbox").expect(200)["rows"].clone();
+    // Where the card's pass is kept, something else lies.
+    let folder = shop.dir.join("cache/passes").join(&serial[..2]);
+    fs::remove_dir_all(&folder).expect("removed");
+    fs::write(&folder, "in the way").expect("written");
+    shop.start(Start::Run);
+    shop.entry(&serial, &json!({ "kind": "stamps", "count": 2 }));
+    wait_until("it fails", || rows(&shop)[0]["attempts"] == 1);
+    assert_eq!((&rows(&shop)[0]["code"], &rows(&shop)[0]["serial"]), (&json!("cache_fault"), &json!(serial)));
+    // The clock stands still, so that the next attempt never comes due by itself; after a start it is made at once.
+    shop.stop();
+    shop.start(Start::Run);
+    wait_until("it is tried again", || rows(&shop)[0]["attempts"] == 2);
+    assert_eq!(rows(&shop)[0]["code"], "cache_fault");
+    // Where nothing is tried after a start, nobody knows why it failed before it.
+    shop.kill();
+    shop.clock_set("2029-01-02 12:00:00");
+    shop.start(Start::Run);
+    wait_until("nothing is signed", || shop.get("/v1/outbox").expect(200)["hold"] == "certificate_expired");
+    let row = &rows(&shop)[0];
+    assert_eq!((&row["attempts"], &row["code"]), (&json!(2), &Value::Null), "{row}");
+    assert!(row["detail"].as_str().is_some_and(|detail| detail.contains("not tried since")), "{row}");
+    shop.kill();
+    fs::remove_file(&folder).expect("removed");
+    shop.clock_set("2026-11-20 12:00:01");
+    shop.start(Start::Run);
+    delivered(&shop);
+    assert!(opened(&shop, &pass(&shop, &serial), false).contains("3 of 10"));
 }
 
 #[test]

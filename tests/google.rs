@@ -15,7 +15,7 @@ use stampd::pure::domain::Moment;
 use stampd::pure::passes::google::{Issuer, class, class_id, object, object_id};
 use stampd::pure::passes::jwt::{AccountError, LINK_MAX, LinkTerms, Load, SAVE_URL, ServiceAccount};
 use stampd::pure::passes::preview::{Sample, samples};
-use stampd::pure::passes::{Codes, Design, Rotating, State};
+use stampd::pure::passes::{Codes, Design, Face, Rotating, State};
 
 use crate::support::discovery::Discovery;
 use crate::support::shop::Shop;
@@ -109,6 +109,30 @@ fn the_walker_finds_what_is_wrong() {
         let said = discovery.faults("LoyaltyObject", &wrong).join("\n");
         assert!(said.contains(expected), "{pointer}: {said}");
     }
+    let forms: [(&str, Value, &str); 16] = [
+        ("/rotatingBarcode/totpDetails/parameters/0/key", json!("a5a5"), "base16"),
+        ("/rotatingBarcode/totpDetails/parameters/0/valueLength", json!(10), "6 to 8 digits"),
+        ("/rotatingBarcode/valuePattern", json!("{totp_value_1}"), "do not fit"),
+        ("/rotatingBarcode/type", json!("AZTEC"), "callers send one of"),
+        ("/rotatingBarcode/totpDetails/periodMillis", json!("0"), "is a time"),
+        ("/barcode", Value::Null, "needs a plain one"),
+        ("/smartTapRedemptionValue", json!("Ä"), "is ASCII"),
+        ("/smartTapRedemptionValue", good["barcode"]["value"].clone(), "another medium's text"),
+        ("/classId", json!("7.x"), "two issuers"),
+        ("/loyaltyPoints/balance", json!({ "money": { "currencyCode": "eur", "micros": "1" } }), "ISO 4217"),
+        ("/loyaltyPoints/localizedLabel/defaultValue/language", json!("English"), "no language tag"),
+        ("/loyaltyPoints/localizedLabel/translatedValues/0/language", json!("en"), "twice"),
+        ("/validTimeInterval/start", json!({ "date": "2026-01-01T00:00:00" }), "one end alone"),
+        ("/validTimeInterval/end", json!({ "date": "2020-01-01T00:00:00Z" }), "before it starts"),
+        ("/textModulesData/0/id", json!("a.b"), "letters, digits"),
+        ("/linksModuleData/uris/0/uri", json!("cards.example"), "with a scheme"),
+    ];
+    for (pointer, value, expected) in forms {
+        let mut wrong = good.clone();
+        *wrong.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer} in {good:#}")) = value;
+        let said = discovery.faults("LoyaltyObject", &wrong).join("\n");
+        assert!(said.contains(expected), "{pointer}: {said}");
+    }
     let mut short = good;
     short.as_object_mut().expect("an object").remove("classId");
     assert!(discovery.faults("LoyaltyObject", &short).join("\n").contains("classId is required"));
@@ -144,6 +168,32 @@ fn payloads_of_every_programme_of_a_shop_are_as_google_describes_them() {
     let object = &shop.get(&format!("/v1/cards/{serial}/google")).expect(200)["object"];
     assert_eq!(object["loyaltyPoints"]["balance"]["string"], "4/10", "three, and one for the first visit");
     assert_eq!(object["heroImage"]["sourceUri"]["uri"], "https://cards.example/stamps/4.png");
+}
+
+/// Names longer and odder than a designer thinks of, a design whose folder has another alphabet, and every state.
+#[test]
+fn odd_names_and_every_state_are_as_google_describes_them() {
+    let discovery = Discovery::open();
+    for mut design in designs() {
+        for Sample { face, .. } in samples(&design, "Zum „Goldenen“ Löffel & Söhne, am Markt", 10) {
+            for state in [State::Live, State::Blocked, State::Expired, State::Deleted] {
+                let mut face = Face { state, ..face.clone() };
+                face.member = Some("Maximiliane-Charlotte von Hohenstein 🙂".to_owned());
+                face.title = "Die Karte für alle, die gern wiederkommen".to_owned();
+                face.message = Some("50 % off:\n\"today\"".to_owned());
+                face.since = jiff::civil::date(2026, 3, 1);
+                let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone");
+                // In summer, when the offset is another than on the day of issue.
+                face.ends = Some(Moment { ms: 1_782_856_800_000, zone });
+                design.name = "Café 10/%{count}".to_owned();
+                let (class, object) = (class(&issuer(), &design, &face), object(&issuer(), &design, &face));
+                discovery.check("LoyaltyClass", &class);
+                discovery.check("LoyaltyObject", &object);
+                let picture = object["heroImage"]["sourceUri"]["uri"].as_str().expect("a picture");
+                assert!(picture.starts_with("https://cards.example/Caf%C3%A9%2010%2F%25%7Bcount%7D/"), "{picture}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -236,6 +286,12 @@ fn links_are_thin_or_fat_and_within_what_browsers_carry() {
             let thin = load(Load::Thin);
             assert!(thin.len() < 900, "{}: {} characters", design.name, thin.len());
             let claims = verified(&thin, &public);
+            let names: Vec<&str> = claims.as_object().expect("claims").keys().map(String::as_str).collect();
+            assert_eq!(
+                names,
+                ["aud", "iat", "iss", "origins", "payload", "typ"],
+                "and no end: a link is printed on paper"
+            );
             assert_eq!(claims["iat"], 1_790_000_000);
             assert_eq!(claims["origins"], json!(["https://cards.example"]));
             let only = json!({ "loyaltyObjects": [{

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use stampd::pure::domain::Now;
 use stampd::pure::passes::bundle::{Draft, Packer, read};
 use stampd::pure::passes::check::{Against, Report, Severity, check};
-use stampd::pure::passes::{Blank, Image, State, Text, apple, fill};
+use stampd::pure::passes::{Blank, Face, Image, State, Text, apple, fill, preview};
 
-use crate::support::passes::{OFFICE, ends_after, issuer, sample, samples, updates};
+use crate::support::passes::{NFC_KEY, OFFICE, ends_after, issuer, sample, samples, updates};
 
 /// A folder of one test.
 fn folder(name: &str) -> PathBuf {
@@ -110,6 +110,31 @@ fn strangers_accept_the_pass_of_every_programme() {
         assert!(troubles.is_empty(), "{}: {troubles:#?}", sample.programme);
         assert_eq!(report.seen.serial, sample.face.serial.to_string());
         assert_eq!(report.seen.signed_at_s, Some(OFFICE.now.wall_ms.div_euclid(1_000)));
+    }
+}
+
+/// Beside the samples: new, half-way and ready cards of each design, nameless, blocked, ended, and with names that are
+/// longer and odder than a designer thinks of.
+#[test]
+fn every_state_of_every_design_is_accepted() {
+    for sample in samples() {
+        for preview::Sample { name, face } in preview::samples(&sample.design, "Zum \"Goldenen\" Löffel \\ & Söhne", 10)
+        {
+            let mut odd = face.clone();
+            odd.member = Some("Zoë\u{202f}O’Neill “Z” 李 🙂".to_owned());
+            odd.message = Some("50 % off:\n\"today\"; %@ {not a place}".to_owned());
+            odd.title = "Ten % for a \"friend\"".to_owned();
+            let states = [State::Blocked, State::Expired, State::Deleted].map(|state| {
+                let ends = Some(ends_after(jiff::civil::date(2036, 3, 28)));
+                Face { state, ends, member: None, ..face.clone() }
+            });
+            for face in [face, odd].into_iter().chain(states) {
+                let draft = apple::draft(&OFFICE.kind.issuer, Some(&updates()), &sample.design, &face, sample.images());
+                let report = judged(&OFFICE.signed(&draft.expect("a draft")));
+                let troubles: Vec<_> = report.findings.iter().filter(|one| one.severity != Severity::Note).collect();
+                assert!(troubles.is_empty(), "{} {name} {:?}: {troubles:#?}", sample.programme, face.state);
+            }
+        }
     }
 }
 
@@ -275,10 +300,90 @@ fn every_broken_rule_of_pass_json_is_told() {
         ("semantics.balance", |pass| pass["semantics"]["balance"] = json!({ "amount": 5, "currencyCode": "EUR" })),
         ("appLaunchURL without", |pass| drop(pass.insert("appLaunchURL".into(), json!("x://")))),
     ];
+    refused(cases);
+}
+
+/// Each change makes a pass that is refused with these words.
+#[track_caller]
+fn refused(cases: &[(&str, Change)]) {
     for (words, change) in cases {
         let report = judged(&changed(change));
         assert_eq!(says(&report, words), Severity::Error, "{words}");
         assert!(!report.is_good());
+    }
+}
+
+#[test]
+fn forms_of_values_are_judged_as_apple_documents_them() {
+    refused(&[
+        ("to which a path can be added", |pass| pass["webServiceURL"] = json!("https://cards.example/p?x=1")),
+        ("to which a path can be added", |pass| pass["webServiceURL"] = json!("https:///passkit")),
+        ("names no host", |pass| pass["webServiceURL"] = json!("https://")),
+        ("signs that no header carries", |pass| pass["authenticationToken"] = json!("0123 4567 89ab cdef")),
+        ("logoText is no text", |pass| pass["logoText"] = json!(7)),
+        ("altText is no text", |pass| pass["barcodes"][0]["altText"] = json!(7)),
+        ("longer than a QR code", |pass| pass["barcodes"][0]["message"] = json!("ä".repeat(2_954))),
+        ("longer than a PDF417 code", |pass| {
+            pass["barcodes"][0]["format"] = json!("PKBarcodeFormatPDF417");
+            pass["barcodes"][0]["message"] = json!("x".repeat(1_109));
+        }),
+        ("Code 128 holds other letters", |pass| {
+            pass["barcodes"][0]["format"] = json!("PKBarcodeFormatCode128");
+            pass["barcodes"][0]["message"] = json!("Ä1");
+        }),
+        ("is not known", |pass| drop(pass.insert("barcode".into(), json!({ "format": "QR", "message": "x" })))),
+        ("more bytes than the key", |pass| {
+            let key = openssl::base64::decode_block(NFC_KEY).expect("base64");
+            pass["nfc"]["encryptionPublicKey"] = json!(openssl::base64::encode_block(&[&key[..], b"x"].concat()));
+        }),
+        ("altitude is no number", |pass| place(pass, json!({ "latitude": 1.0, "longitude": 1.0, "altitude": "3" }))),
+        ("relevantText is no text", |pass| {
+            place(pass, json!({ "latitude": 1.0, "longitude": 1.0, "relevantText": "" }))
+        }),
+        ("relevantDate is no W3C date", |pass| drop(pass.insert("relevantDate".into(), json!("tomorrow")))),
+        ("relevantDates is no list", |pass| drop(pass.insert("relevantDates".into(), json!({})))),
+        ("neither one date nor a start", |pass| dated(pass, json!({ "startDate": "2026-12-01T10:00Z" }))),
+        ("ends before it starts", |pass| {
+            dated(pass, json!({ "startDate": "2026-12-01T10:00Z", "endDate": "2026-12-01T10:00+01:00" }))
+        }),
+        ("no list of numbers", |pass| drop(pass.insert("associatedStoreIdentifiers".into(), json!(["1"])))),
+        ("userInfo is no object", |pass| drop(pass.insert("userInfo".into(), json!("x")))),
+        ("semantics is no object", |pass| pass["semantics"] = json!([])),
+        ("membershipProgramName is no text", |pass| pass["semantics"]["membershipProgramName"] = json!(1)),
+        ("semantics.balance", |pass| pass["semantics"]["balance"] = json!({ "amount": "1e3", "currencyCode": "EUR" })),
+        ("voided is null", |pass| drop(pass.insert("voided".into(), Value::Null))),
+        ("semantics that are no object", |pass| pass["storeCard"]["headerFields"][0]["semantics"] = json!("x")),
+    ]);
+}
+
+fn place(pass: &mut Map<String, Value>, place: Value) {
+    pass.insert("locations".into(), json!([place]));
+}
+
+fn dated(pass: &mut Map<String, Value>, date: Value) {
+    pass.insert("relevantDates".into(), json!([date]));
+}
+
+#[test]
+fn what_is_allowed_is_not_disliked() {
+    let cases: &[Change] = &[
+        |pass| dated(pass, json!({ "startDate": "2026-12-01T10:00Z", "endDate": "2026-12-01T12:00:30+01:00" })),
+        |pass| dated(pass, json!({ "date": "2026-12-01T10:00:00-05:00" })),
+        |pass| drop(pass.insert("expirationDate".into(), json!("2036-12-31T23:59+01:00"))),
+        |pass| drop(pass.insert("userInfo".into(), json!({ "nothing": null }))),
+        |pass| drop(pass.insert("associatedStoreIdentifiers".into(), json!([123_456_789]))),
+        |pass| pass["semantics"]["balance"] = json!({ "amount": "-12.30", "currencyCode": "CHF" }),
+        |pass| pass["barcodes"][0]["message"] = json!("ä".repeat(2_953)),
+        |pass| place(pass, json!({ "latitude": -90, "longitude": 180.0, "altitude": 3, "relevantText": "Here" })),
+        |pass| {
+            let link = json!("<a href=\"https://cards.example\">Card</a>");
+            pass["storeCard"]["backFields"][0]["attributedValue"] = link;
+        },
+    ];
+    for (number, change) in cases.iter().enumerate() {
+        let report = judged(&changed(change));
+        let disliked: Vec<_> = report.findings.iter().filter(|one| one.severity != Severity::Note).collect();
+        assert!(disliked.is_empty(), "case {number}: {disliked:#?}");
     }
 }
 
@@ -310,6 +415,23 @@ fn what_wallet_would_dislike_is_told_as_a_warning() {
             pass.remove("barcodes");
         }),
         ("other signs than", &|pass| pass["serialNumber"] = json!("a b/c")),
+        ("not the form of a team", &|pass| pass["teamIdentifier"] = json!("team")),
+        ("may not be known to every phone", &|pass| pass["barcodes"][0]["messageEncoding"] = json!("utf-16")),
+        ("which a watch does not show", &|pass| pass["barcodes"][0]["format"] = json!("PKBarcodeFormatCode128")),
+        ("maxDistance without locations", &|pass| drop(pass.insert("maxDistance".into(), json!(50)))),
+        ("signs that no phone shows", &|pass| pass["logoText"] = json!("Caf\u{7}")),
+        ("a % beside %@", &|pass| pass["storeCard"]["headerFields"][0]["changeMessage"] = json!("50 % of %@")),
+        ("several %@", &|pass| pass["storeCard"]["headerFields"][0]["changeMessage"] = json!("%@ %@")),
+        ("other tags than links", &|pass| pass["storeCard"]["backFields"][0]["attributedValue"] = json!("<b>bold</b>")),
+        ("which no country uses", &|pass| {
+            pass["storeCard"]["primaryFields"][0] = json!({ "key": "points", "value": 5, "currencyCode": "EUX" })
+        }),
+        ("neither its date nor its time", &|pass| {
+            let none = json!({ "key": "level", "value": "2026-12-01T10:00:00Z", "dateStyle": "PKDateStyleNone" });
+            pass["storeCard"]["headerFields"][0] = none;
+        }),
+        ("as machines write it", &|pass| pass["storeCard"]["headerFields"][0]["value"] = json!("2026-12-01T10:00:00Z")),
+        ("isRelative and no date", &|pass| pass["storeCard"]["headerFields"][0]["isRelative"] = json!(true)),
     ];
     for (words, change) in cases {
         assert_eq!(says(&judged(&changed(change)), words), Severity::Warning, "{words}");
@@ -342,9 +464,50 @@ fn files_that_do_not_belong_are_told() {
         ("readme.txt", b"x", "does not look at it", Severity::Warning),
         ("de.lproj/pass.strings", b"\"a\" = \"b\"", "there is no ;", Severity::Error),
         ("de.lproj/pass.strings", b"\"a\" = \"b\";", "no en.lproj", Severity::Warning),
+        ("de.lproj/pass.strings", b"\"Now %@\" = \"Jetzt\";", "another number of %@", Severity::Error),
+        ("de.lproj/pass.strings", b"\"a\" = \"{tier}\";", "a place that was not filled", Severity::Warning),
+        ("german.lproj/pass.strings", b"\"a\" = \"b\";", "'german' is no language", Severity::Warning),
+        ("de.lproj/pass.strings", b"\"a\" = \"b\";", "1 of its texts do not stand in pass.json", Severity::Note),
     ] {
         assert_eq!(says(&with(vec![(name, bytes)], card.images()), words), severity, "{name}");
     }
+    let tables =
+        vec![("en.lproj/pass.strings", &b"\"Member\" = \"Member\";"[..]), ("de.lproj/pass.strings", b"\"a\" = \"b\";")];
+    assert_eq!(says(&with(tables, card.images()), "it lacks 1 texts"), Severity::Warning);
+}
+
+/// Pictures of the sample with one more, or one in another's place.
+#[test]
+fn pictures_come_in_every_scale_and_for_every_language() {
+    let card = sample("cafe10");
+    let draft = card.draft(&OFFICE.kind.issuer, Some(&updates()));
+    let bytes = |name: &str| card.images().iter().find(|image| image.name == name).expect("there").bytes.to_vec();
+    let with = |change: &dyn Fn(&mut Map<String, Value>), remove: &[&str], add: Vec<(&str, Vec<u8>)>| {
+        let mut pass = pass_json(&draft);
+        change(pass.as_object_mut().expect("an object"));
+        let mut images = card.images();
+        images
+            .retain(|image| !remove.contains(&image.name.as_str()) && add.iter().all(|(name, _)| *name != image.name));
+        images.extend(add.into_iter().map(|(name, bytes)| Image::new(name, bytes)));
+        judged(&OFFICE.signed(&Draft::new(vec![("pass.json".to_owned(), pass.to_string().into_bytes())], images)))
+    };
+    let same = |_: &mut Map<String, Value>| ();
+    let cut = bytes("strip@2x.png")[..500].to_vec();
+    for (remove, add, words, severity) in [
+        (&["strip@3x.png"][..], vec![], "strip@3x.png is missing", Severity::Warning),
+        (&[], vec![("thumbnail.png", bytes("icon.png"))], "a store card does not show it", Severity::Warning),
+        (&[], vec![("de.lproj/footer.png", bytes("icon.png"))], "for de.lproj alone", Severity::Warning),
+        (&[], vec![("logo@2x.png", bytes("logo.png"))], "2 times logo.png is", Severity::Warning),
+        (&[], vec![("other.png", bytes("icon.png"))], "does not look at it", Severity::Warning),
+        (&[], vec![("strip@2x.png", cut)], "a PNG that is cut off", Severity::Error),
+    ] {
+        assert_eq!(says(&with(&same, remove, add), words), severity, "{words}");
+    }
+    let logos = ["logo.png", "logo@2x.png", "logo@3x.png"];
+    let nameless = with(&|pass| drop(pass.remove("logoText")), &logos, vec![]);
+    assert_eq!(says(&nameless, "neither logo.png nor logoText"), Severity::Warning);
+    let named = with(&|pass| drop(pass.insert("logoText".into(), json!("Café"))), &logos, vec![]);
+    assert!(named.findings.iter().all(|one| one.severity == Severity::Note), "{:#?}", named.findings);
 }
 
 /// What becomes of a file by name and bytes; none leaves it out.
@@ -393,6 +556,25 @@ fn a_pass_that_was_changed_after_signing_is_refused() {
     });
     says(&last, "it does not verify");
     says(&repacked(&|name, bytes| Some((format!("card/{name}"), bytes))), "pass.json is missing");
+}
+
+#[test]
+fn a_signature_of_another_form_is_told() {
+    let altered = |from: &'static [u8], to: &'static [u8]| {
+        repacked(&move |name, mut bytes| {
+            if name == "signature" {
+                let at = bytes.windows(from.len()).position(|window| window == from).expect("it is there");
+                bytes[at..at + to.len()].copy_from_slice(to);
+            }
+            Some((name.to_owned(), bytes))
+        })
+    };
+    // The version comes first; what was signed (RFC 5652 section 5.2) before the certificates.
+    let version = altered(&[0x02, 0x01, 0x01], &[0x02, 0x01, 0x03]);
+    assert_eq!(says(&version, "it is of version 3 and 1"), Severity::Error);
+    const DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
+    const DIGESTED: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x05];
+    assert_eq!(says(&altered(DATA, DIGESTED), "over content 1.2.840.113549.1.7.5"), Severity::Error);
 }
 
 #[test]

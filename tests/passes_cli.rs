@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use stampd::base::config::Config;
 use stampd::daemon;
+use stampd::pure::passes::bundle::Packer;
 
 use crate::support::passes::{OFFICE, Office, sample};
 
@@ -152,4 +153,69 @@ fn a_certificate_of_another_type_or_team_stops_the_start_with_both_values() {
     let doctor = String::from_utf8_lossy(&desk.stampd(&["doctor"]).stdout).into_owned();
     let line = doctor.lines().find(|line| line.contains("certificates: ")).expect("a line").to_owned();
     assert!(line.starts_with("ok    ") && line.contains(&issuer.team_id) && line.contains("days left"), "{line}");
+}
+
+/// Runs `openssl` in the folder of the keys.
+fn openssl(desk: &Desk, arguments: &str) {
+    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(&desk.office.keys).output();
+    let output = output.expect("apt-get install openssl (make test does it)");
+    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Most exports hold the whole chain. Then `wwdr` is needed only where it is to be another one.
+#[test]
+fn the_intermediate_in_the_key_file_is_enough_and_a_configured_one_wins() {
+    let desk = Desk::make("chain");
+    let keys = &desk.office.keys;
+    openssl(&desk, "pkcs12 -in pass.p12 -passin file:pass.password -nodes -out all.pem");
+    for (name, chain) in [("bare.p12", None), ("whole.p12", Some("wwdr.pem")), ("foreign.p12", Some("ca.pem"))] {
+        let only = "pkcs12 -export -in leaf.pem -inkey all.pem -passout file:pass.password -out";
+        openssl(&desk, "x509 -in all.pem -out leaf.pem");
+        openssl(&desk, &format!("{only} {name}{}", chain.map(|file| format!(" -certfile {file}")).unwrap_or_default()));
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(keys.join(name), mode).expect("private");
+    }
+    let wwdr = format!("wwdr = {:?}\n", text(&keys.join("wwdr.pem")));
+    let mut named = text(&keys.join("pass.p12"));
+    let mut name_file = |name: &str| {
+        let next = text(&keys.join(name));
+        desk.edit(&format!("certificate = {named:?}"), &format!("certificate = {next:?}"));
+        named = next;
+    };
+    let doctor = || String::from_utf8_lossy(&desk.stampd(&["doctor"]).stdout).into_owned();
+    let line = || doctor().lines().find(|line| line.contains("certificates: ")).expect("a line").to_owned();
+    desk.edit(&wwdr, "");
+    name_file("whole.p12");
+    assert!(line().starts_with("ok    ") && line().contains("issued by stampd demo Worldwide"), "{}", line());
+    // What it signs is judged by the same intermediate.
+    let config = Config::load(desk.config()).unwrap_or_else(|error| panic!("{error}"));
+    let signer = daemon::signing_open(&config.apple, &desk.office.now).expect("it opens")[0].signer.clone();
+    let draft = sample("cafe10").draft(&desk.office.kind.issuer, None);
+    let pass = draft.sign(&signer.expect("a signer"), &mut Packer::default(), &desk.office.now).expect("signed");
+    let file = desk.folder.join("card.pkpass");
+    std::fs::write(&file, pass).expect("written");
+    let told = desk.told(&["pass", "check", &text(&file)]);
+    assert_eq!((&told["ok"], told["findings"].to_string().contains("not judged")), (&true.into(), false), "{told:#}");
+    // The guarded form keeps the chain.
+    let password = text(&keys.join("pass.password"));
+    let (p12, out) = (text(&keys.join("whole.p12")), text(&desk.folder.join("guarded.pem")));
+    let told = desk.told(&["cert", "import", &p12, "--password-file", &password, "--out", &out]);
+    assert_eq!(told["advice"], serde_json::json!([]));
+
+    let issuer = "was issued by 'stampd demo Worldwide Developer Relations, OU=G4'";
+    name_file("bare.p12");
+    let said = desk.refused(&["run"]);
+    assert!(said.contains(issuer) && said.contains("no intermediate is given"), "{said}");
+    assert!(line().starts_with("FAIL  ") && line().contains("name it in wwdr"), "{}", line());
+    name_file("foreign.p12");
+    let said = desk.refused(&["run"]);
+    assert!(
+        said.contains(issuer) && said.contains("none of the intermediates in the key file ('stampd demo"),
+        "{said}"
+    );
+    // A file that is configured is not passed over in silence, even where the key file has the right one.
+    name_file("whole.p12");
+    desk.edit("[[apple]]\n", &format!("[[apple]]\nwwdr = {:?}\n", text(&keys.join("ca.pem"))));
+    let said = desk.refused(&["run"]);
+    assert!(said.contains(issuer) && said.contains("none of the intermediates in wwdr ('stampd demo"), "{said}");
 }

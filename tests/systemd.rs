@@ -55,6 +55,24 @@ fn the_unit_is_hardened() {
         .arg(shipped("stampd.service")));
 }
 
+/// What a comment of the unit names for shops that make very many passes: it is valid, and costs as much as it says.
+#[test]
+fn the_drop_in_for_priorities_is_valid_and_costs_what_the_unit_says() {
+    let scratch = Scratch::new("priority");
+    let text = std::fs::read_to_string(shipped("stampd.service")).expect("the unit");
+    const LINE: &str = "SystemCallFilter=setpriority";
+    assert!(text.contains(&format!("[Service] {LINE}. The exposure that systemd counts is then 1.6.")), "the comment");
+    // A drop-in is read after the unit.
+    let text = text.replace("/usr/bin/stampd", env!("CARGO_BIN_EXE_stampd"));
+    let unit = scratch.0.join("stampd.service");
+    std::fs::write(&unit, format!("{text}\n[Service]\n{LINE}\n")).expect("written");
+    let output = run(Command::new("systemd-analyze").arg("verify").arg(&unit));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "verify has nothing to say");
+    run(Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--threshold=16", "--no-pager"])
+        .arg(&unit));
+}
+
 #[test]
 fn user_and_folders_are_made_in_an_empty_root() {
     let scratch = Scratch::new("root");

@@ -132,14 +132,26 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// What the configuration has to say about it.
 fn advice(context: &Context, identity: Identity, facts: &Facts) -> Vec<String> {
-    let Ok(config) = Config::load(&context.config) else { return Vec::new() };
-    let Some(apple) = config.apple.iter().find(|apple| apple.pass_type_id == facts.pass_type_id) else {
-        return vec![format!("{} has no [[apple]] table of this pass type yet", config.file.display())];
-    };
-    let wwdr = apple.wwdr.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-    let judged =
-        Signer::new(identity, &wwdr).and_then(|signer| signer.agrees_with(&apple.pass_type_id, &apple.team_id));
-    judged.err().map(|error| error.to_string()).into_iter().collect()
+    let config = Config::load(&context.config).ok();
+    let apple =
+        config.as_ref().and_then(|config| config.apple.iter().find(|one| one.pass_type_id == facts.pass_type_id));
+    let mut advice = Vec::new();
+    if let (Some(config), None) = (&config, apple) {
+        advice.push(format!(
+            "{} has no [[apple]] table of this pass type yet: put pass_type_id = {:?} and team_id = {:?} above the two \
+             lines, under [[apple]]",
+            config.file.display(),
+            facts.pass_type_id,
+            facts.team_id
+        ));
+    }
+    let wwdr = apple.and_then(|apple| std::fs::read(apple.wwdr.as_ref()?).ok()).unwrap_or_default();
+    let judged = Signer::new(identity, &wwdr).and_then(|signer| match apple {
+        Some(apple) => signer.agrees_with(&apple.pass_type_id, &apple.team_id),
+        None => Ok(()),
+    });
+    advice.extend(judged.err().map(|error| error.to_string()));
+    advice
 }
 
 fn report(context: &Context, out: &Path, key: &Path, facts: &Facts, advice: Vec<String>) -> Result<()> {

@@ -75,7 +75,7 @@ enum Command {
     /// Rule files: explain.
     #[command(subcommand, after_help = "Example:\n  stampd programme explain /etc/stampd/programmes/cafe10.toml")]
     Programme(programme::ProgrammeCommand),
-    /// Passes: draw a design.
+    /// Passes: make one, judge one, draw a design.
     #[command(subcommand, after_help = "Example:\n  stampd pass preview stamps --dir /tmp/stamps")]
     Pass(pass::PassCommand),
     /// Replays past activity under a draft of its programme, beside what really happened; changes nothing.

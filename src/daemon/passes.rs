@@ -52,8 +52,15 @@ fn desk(config: &Google, whole: &Config) -> Result<GoogleDesk> {
             image_url: config.image_url.clone(),
         },
         account: config.service_account.as_ref().map(read).transpose()?,
-        origins: whole.api.public_url.iter().cloned().collect(),
+        origins: whole.api.public_url.iter().map(|address| origin_of(address)).collect(),
     })
+}
+
+/// The web origin of an address (RFC 6454 section 6.2): scheme, host and port, without a path.
+fn origin_of(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("https", address));
+    let host = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}://{host}").to_ascii_lowercase()
 }
 
 /// How delivery stands, for health.
@@ -81,4 +88,20 @@ pub fn part(passes: &Passes, now: &Now) -> PartView {
     }
     let sweeping = if status.sweeping { ", looking at every card" } else { "" };
     view("ok", format!("{waiting}, {} signed since the start{sweeping}", status.signed), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_has_no_path() {
+        for (address, origin) in [
+            ("https://cards.example", "https://cards.example"),
+            ("https://Cards.example:8443/wallet/x", "https://cards.example:8443"),
+            ("http://[::1]:8480/", "http://[::1]:8480"),
+        ] {
+            assert_eq!(origin_of(address), origin);
+        }
+    }
 }

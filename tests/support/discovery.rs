@@ -57,6 +57,8 @@ const PROSE: &[(&str, &str, Prose)] = &[
     ("LoyaltyClass", "merchantLocations", Prose::Items(10)),
     ("LoyaltyClass", "messages", Prose::Items(10)),
     ("LoyaltyClass", "textModulesData", Prose::Items(10)),
+    ("LoyaltyClass", "imageModulesData", Prose::Items(1)),
+    ("LoyaltyClass", "valueAddedModuleData", Prose::Items(15)),
     ("LoyaltyObject", "id", Prose::Required),
     ("LoyaltyObject", "id", Prose::Id),
     ("LoyaltyObject", "classId", Prose::Required),
@@ -67,10 +69,35 @@ const PROSE: &[(&str, &str, Prose)] = &[
     ("LoyaltyObject", "merchantLocations", Prose::Items(10)),
     ("LoyaltyObject", "messages", Prose::Items(10)),
     ("LoyaltyObject", "textModulesData", Prose::Items(10)),
+    ("LoyaltyObject", "imageModulesData", Prose::Items(1)),
+    ("LoyaltyObject", "valueAddedModuleData", Prose::Items(15)),
     ("LoyaltyObject", "hasUsers", Prose::Output),
     ("LoyaltyObject", "hasLinkedDevice", Prose::Output),
     ("LoyaltyObject", "classReference", Prose::Output),
+    ("LoyaltyPoints", "label", Prose::Required),
     ("LoyaltyPoints", "label", Prose::Chars(9)),
+    ("LoyaltyPoints", "balance", Prose::Required),
+    ("LocalizedString", "defaultValue", Prose::Required),
+    ("TranslatedString", "language", Prose::Required),
+    ("TranslatedString", "value", Prose::Required),
+    ("Barcode", "type", Prose::Required),
+    ("Barcode", "value", Prose::Required),
+    ("RotatingBarcode", "type", Prose::Required),
+    ("RotatingBarcode", "type", Prose::Sent(&["QR_CODE", "PDF_417"])),
+    ("RotatingBarcode", "valuePattern", Prose::Required),
+    ("RotatingBarcode", "totpDetails", Prose::Required),
+    ("RotatingBarcodeTotpDetails", "algorithm", Prose::Required),
+    ("RotatingBarcodeTotpDetails", "periodMillis", Prose::Required),
+    ("RotatingBarcodeTotpDetails", "parameters", Prose::Required),
+    ("Image", "sourceUri", Prose::Required),
+    ("Uri", "uri", Prose::Required),
+    ("Message", "id", Prose::Required),
+    ("Message", "header", Prose::Required),
+    ("Message", "body", Prose::Required),
+    ("TextModuleData", "id", Prose::Required),
+    ("TextModuleData", "body", Prose::Required),
+    ("MerchantLocation", "latitude", Prose::Required),
+    ("MerchantLocation", "longitude", Prose::Required),
     ("LoyaltyPointsBalance", "", Prose::OneOf),
     ("LoyaltyPointsBalance", "string", Prose::Chars(7)),
     ("TextModuleData", "header", Prose::Chars(35)),
@@ -157,6 +184,7 @@ impl Discovery {
             }
         }
         self.prose(schema, at, value, faults);
+        super::google_forms::judge(schema, at, value, faults);
     }
 
     fn member(&self, property: &Value, at: &str, value: &Value, faults: &mut Vec<String>) {

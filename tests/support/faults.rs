@@ -109,22 +109,28 @@ impl Disk {
     }
 }
 
-/// The library, built once by the machine's C compiler.
+/// The library that is the disk.
 fn library() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/disk.c");
-            let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-            let (library, aside) = (folder.join("disk.so"), folder.join(format!("disk-{}.so", std::process::id())));
-            let mut command = Command::new("cc");
-            command.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-            let built = command.arg(&aside).arg(source).arg("-ldl").output();
-            let built = built.expect("a C compiler is missing: apt-get install gcc libc6-dev (make test does it)");
-            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-            // Another run of these tests may be loading it.
-            std::fs::rename(aside, &library).expect("renamed");
-            library
-        })
-        .clone()
+    BUILT.get_or_init(|| built("disk.c", "disk.so", &["-shared", "-fPIC", "-pthread", "-ldl"])).clone()
+}
+
+/// A program that starts another with the calls refused that our unit refuses (`tests/faults/sandbox.c`).
+pub fn sandbox() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("sandbox.c", "sandbox", &[])).clone()
+}
+
+/// What the machine's C compiler makes of a file of tests/faults.
+fn built(source: &str, name: &str, options: &[&str]) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(source);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (made, aside) = (folder.join(name), folder.join(format!("{name}-{}", std::process::id())));
+    let mut command = Command::new("cc");
+    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&aside).arg(source).args(options);
+    let built = command.output().expect("a C compiler is missing: apt-get install gcc libc6-dev (make test does it)");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    // Another run of these tests may be using it.
+    std::fs::rename(aside, &made).expect("renamed");
+    made
 }

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dice;
 pub mod discovery;
 pub mod faults;
+pub mod google_forms;
 pub mod http;
 pub mod line;
 pub mod passes;

@@ -55,6 +55,7 @@ pub struct Shop {
     pub sheet: Value,
     environment: Vec<(String, PathBuf)>,
     mounts: Option<String>,
+    launcher: Option<PathBuf>,
     child: Option<Child>,
     keys: AtomicU32,
     _port: Port,
@@ -118,6 +119,7 @@ impl Shop {
             sheet: Value::Null,
             environment: Vec::new(),
             mounts: None,
+            launcher: None,
             child: None,
             keys: AtomicU32::new(0),
             _port: port,
@@ -146,14 +148,23 @@ impl Shop {
         self.mounts = Some(commands.to_owned());
     }
 
-    /// A path as the daemon sees it, mounts and all.
+    /// Lets this program start the daemon.
+    pub fn launcher_set(&mut self, program: PathBuf) {
+        self.launcher = Some(program);
+    }
+
+    /// A path in the shop's folder, or an absolute one, as the daemon sees it, mounts and all.
     pub fn seen(&self, path: &str) -> PathBuf {
-        let child = self.child.as_ref().expect("it runs");
-        PathBuf::from(format!("/proc/{}/root{}", child.id(), self.dir.join(path).display()))
+        PathBuf::from(format!("/proc/{}/root{}", self.process(), self.dir.join(path).display()))
+    }
+
+    /// The daemon's process.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     /// From the daemon's next start on its wall clock is this test's to set; the time since boot stays real.
-    fn clock_control(&mut self) {
+    pub fn clock_control(&mut self) {
         let library = ["x86_64", "aarch64"]
             .map(|machine| PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1")))
             .into_iter()
@@ -245,7 +256,12 @@ impl Shop {
                 command
             }
         };
-        command.args(["--pdeathsig", "KILL", "--", PROGRAM]).args(arguments).stdin(Stdio::null());
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .args(&self.launcher)
+            .arg(PROGRAM)
+            .args(arguments)
+            .stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -21,7 +21,7 @@ pub struct Apple {
     pub certificate: Option<Secret>,
     /// The .p12's password.
     pub password: Option<Secret>,
-    /// PEM of the intermediate that issued the certificate.
+    /// PEM or DER of the intermediate that issued the certificate; without it the one that lies in the key file.
     pub wwdr: Option<PathBuf>,
     /// P-256 keys (PEM or DER) that open what a phone sends, the newest first.
     pub vas_keys: Vec<Secret>,
@@ -189,8 +189,12 @@ impl Apple {
         {
             return reading.wrong(field, "passes with NFC need a key in vas_keys", "name it, or set nfc = false");
         }
-        if let (Some(field), None) = (&raw.certificate, &raw.wwdr) {
-            return reading.wrong(field, "a certificate without its intermediate", "name that in wwdr, as PEM file");
+        if let (Some(field), None) = (&raw.wwdr, &raw.certificate) {
+            return reading.wrong(
+                field,
+                "an intermediate without a certificate that it issued",
+                "name the .p12 in certificate, or remove it",
+            );
         }
         if let (Some(field), None) = (&raw.password, &raw.certificate) {
             return reading.wrong(

@@ -9,8 +9,10 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::base::clock::{Clock, Trust};
-use crate::base::config::Config;
+use crate::base::config::{Apple, Config};
 use crate::cli::Context;
+use crate::daemon;
+use crate::pure::domain::Now;
 use crate::pure::passes::check::{Against, Report, Severity, check};
 
 /// The largest file that is looked at: Apple takes no larger collection of passes.
@@ -21,8 +23,8 @@ const BYTES_MAX: u64 = 150 << 20;
 pub struct CheckArgs {
     /// The pass.
     file: PathBuf,
-    /// A certificate that is trusted, PEM or DER: the root that the chain must end at. By default the intermediates that
-    /// [[apple]] wwdr names.
+    /// A certificate that is trusted, PEM or DER: the root that the chain must end at. By default the intermediates of the
+    /// configured pass types: what wwdr names, else what lies in the key file.
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 }
@@ -33,12 +35,16 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<()> {
     // Anybody's pass can be judged where there is no shop.
     let config = Config::load(&context.config).ok();
     let apple = config.as_ref().map_or(&[][..], |config| &config.apple);
-    let configured = apple.iter().filter_map(|apple| apple.wwdr.clone());
-    let files: Vec<PathBuf> = if args.ca.is_empty() { configured.collect() } else { args.ca.clone() };
+    let now = Clock::new(TimeZone::UTC, Trust::Always)?.now();
+    let anchors = if args.ca.is_empty() {
+        apple.iter().filter_map(|apple| intermediate(apple, &now)).collect::<Result<_>>()?
+    } else {
+        args.ca.iter().map(|file| read(file, 1 << 20)).collect::<Result<_>>()?
+    };
     let against = Against {
-        anchors: files.iter().map(|file| read(file, 1 << 20)).collect::<Result<_>>()?,
+        anchors,
         expected: apple.iter().map(|apple| (apple.pass_type_id.clone(), apple.team_id.clone())).collect(),
-        now_s: Clock::new(TimeZone::UTC, Trust::Always)?.wall_ms().div_euclid(1_000),
+        now_s: now.wall_ms.div_euclid(1_000),
     };
     let report = check(&bytes, &against);
     told(context, &report)?;
@@ -47,6 +53,16 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<()> {
         0 => Ok(()),
         errors => bail!("{}: {errors} errors; Wallet would not take this pass, or show it wrong", args.file.display()),
     }
+}
+
+/// The intermediate of a pass type: the configured file, else the one in the key file, where that may be read.
+fn intermediate(apple: &Apple, now: &Now) -> Option<Result<Vec<u8>>> {
+    if let Some(file) = &apple.wwdr {
+        return Some(read(file, 1 << 20));
+    }
+    let signing = Apple { nfc: false, ..apple.clone() };
+    let signer = daemon::signing_open_one(&signing, now).ok()?.signer?;
+    signer.intermediate_der().ok().map(Ok)
 }
 
 fn read(file: &PathBuf, bytes_max: u64) -> Result<Vec<u8>> {

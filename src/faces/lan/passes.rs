@@ -22,6 +22,10 @@ const PKPASS: &str = "application/vnd.apple.pkpass";
 /// After this many seconds it is worth asking again where the clock or a certificate stands in the way.
 const RETRY_AFTER_S: i64 = 60;
 
+/// Of a row whose attempts were all before the start: reasons are not kept over it.
+const NOT_SINCE_THE_START: &str = "it failed before stampd was started and was not tried since; it is tried as soon as \
+                                   passes can be made";
+
 /// How HTTP writes a moment (RFC 9110 section 5.6.7).
 const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -149,10 +153,10 @@ pub struct OutboxRowView {
     attempts: i64,
     /// Not before this.
     next_attempt_at: String,
-    /// Why it failed the last time: a code; null where it was not tried yet.
+    /// Why it failed the last time: a code; null where it was not tried yet, or not since stampd was started.
     #[schema(required)]
     code: Option<String>,
-    /// The same for people.
+    /// The same for people. Where `attempts` are told without a code, that it was not tried since the start.
     #[schema(required)]
     detail: Option<String>,
 }
@@ -205,7 +209,10 @@ pub async fn outbox(
             attempts: row.attempts,
             next_attempt_at: at(row.next_attempt_ms),
             code: fault.map(|(code, _)| (*code).to_owned()),
-            detail: fault.map(|(_, detail)| detail.clone()),
+            detail: match fault {
+                Some((_, detail)) => Some(detail.clone()),
+                None => (row.attempts > 0).then(|| NOT_SINCE_THE_START.to_owned()),
+            },
             topic: row.topic,
         }
     };

@@ -43,12 +43,25 @@ impl Issuer {
     /// cards one for each tenth of the way to the next reward or level (0 to 10). None without an address.
     fn picture(&self, design: &Design, face: &Face) -> Option<String> {
         let address = self.image_url.as_ref()?;
-        Some(address.replace("{design}", &design.name).replace("{count}", &count(face).to_string()))
+        Some(address.replace("{design}", &in_address(&design.name)).replace("{count}", &count(face).to_string()))
     }
 
     fn picture_counts(&self) -> bool {
         self.image_url.as_ref().is_some_and(|address| address.contains("{count}"))
     }
+}
+
+/// A name as part of an address (RFC 3986 section 2): a design's is that of its folder, and may have any letters.
+fn in_address(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 /// How far the card is, for its picture.

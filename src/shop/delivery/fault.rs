@@ -73,7 +73,7 @@ impl PassFault {
             PassFault::NoDesign { .. } => "no_design",
             PassFault::Sign(SignError::ClockUntrusted) => "clock_untrusted",
             PassFault::Sign(SignError::NotYetValid { .. }) => "certificate_not_yet_valid",
-            PassFault::Sign(SignError::Expired { .. }) => "certificate_expired",
+            PassFault::Sign(SignError::Expired { .. } | SignError::IntermediateExpired { .. }) => "certificate_expired",
             PassFault::Sign(SignError::Failed(_)) | PassFault::Crypto(_) => "signing_failed",
             PassFault::Draw(_) | PassFault::Write(_) => "design_fault",
             PassFault::Keep(_) => "cache_fault",

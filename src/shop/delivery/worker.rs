@@ -109,7 +109,11 @@ impl Worker {
         let thread = std::thread::Builder::new().name("passes".to_owned()).spawn(move || {
             // Of this thread alone: on Linux each thread has its own.
             // Where the system refuses that (our unit takes such calls away), it rests between passes instead.
-            let rests = setpriority_process(None, NICE).is_err();
+            let refused = setpriority_process(None, NICE).err();
+            if let Some(error) = refused {
+                tracing::info!(%error, "delivery.rests: no lower priority is given, so passes are made with rests between");
+            }
+            let rests = refused.is_some();
             Work { passes: working, sweep: Some(None), done: Vec::new(), done_since_ns: 0, rests }.run();
         })?;
         Ok(Self { passes, thread })
@@ -143,6 +147,7 @@ enum Next {
 
 impl Work {
     fn run(mut self) {
+        self.begin();
         let mut wait = Duration::ZERO;
         loop {
             let rung = self.passes.inner.bell.wait(wait);
@@ -162,6 +167,15 @@ impl Work {
             };
         }
         self.clear();
+    }
+
+    /// What failed before the start is tried at once: it may go well now, and if not, why is known again.
+    fn begin(&self) {
+        let now = self.passes.inner.clock.now();
+        let next_ms = self.passes.inner.till.ledger().read(|reads| reads.outbox_next_ms(TOPIC));
+        if next_ms.is_ok_and(|next_ms| next_ms.is_some()) {
+            self.write(move |txn| txn.outbox_wake(TOPIC, &now));
+        }
     }
 
     /// Other material: every card is looked at, and what failed before may go well now.
@@ -249,9 +263,7 @@ impl Work {
     fn refresh(&self, card: Serial, now: &Now) -> Result<Outcome, PassFault> {
         let made = self.passes.refresh(card, now);
         if self.rests && !self.passes.inner.bell.look().stop {
-            let took_ns = self.passes.inner.clock.boot_ns().saturating_sub(now.boot_ns);
-            let rest = Duration::from_nanos(took_ns.unsigned_abs()).saturating_mul(REST_TIMES);
-            std::thread::park_timeout(rest.min(REST_MAX));
+            std::thread::park_timeout(rest_after(self.passes.inner.clock.boot_ns().saturating_sub(now.boot_ns)));
         }
         made
     }
@@ -322,5 +334,22 @@ impl Work {
         if let Err(error) = self.passes.inner.till.ledger().write_wait(work) {
             tracing::error!(?error, "delivery.ledger: the outbox cannot be written; it is tried again");
         }
+    }
+}
+
+/// How long it rests after a pass that took so many nanoseconds, where taps have no other way past it.
+fn rest_after(took_ns: i64) -> Duration {
+    Duration::from_nanos(took_ns.max(0).unsigned_abs()).saturating_mul(REST_TIMES).min(REST_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_follows_what_a_pass_took_and_has_an_end() {
+        let millis = |took_ms: i64| rest_after(took_ms.saturating_mul(1_000_000)).as_millis();
+        assert_eq!([0, 2, 40, 50, 60].map(millis), [0, 8, 160, 200, 200]);
+        assert_eq!((millis(-1), millis(i64::MAX)), (0, 200), "a clock that cannot be is no reason to sleep on");
     }
 }

@@ -31,14 +31,18 @@ impl Strings {
     }
 
     /// The files by name. English has one as well: a phone in English would take the only language there is, which may
-    /// be German.
+    /// be German. Every file has every text, in English where nobody translated it.
     pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
         if self.translated.is_empty() {
             return Vec::new();
         }
         let english = self.translated.iter().map(|text| (text, text));
         let mut files = vec![file(BASE, english)];
-        files.extend(self.by_language.iter().map(|(tag, texts)| file(tag, texts.iter())));
+        files.extend(
+            self.by_language.iter().map(|(tag, texts)| {
+                file(tag, self.translated.iter().map(|text| (text, texts.get(text).unwrap_or(text))))
+            }),
+        );
         files
     }
 }
@@ -96,5 +100,20 @@ mod tests {
             ]
         );
         assert!(Strings::default().files().is_empty());
+    }
+
+    #[test]
+    fn every_language_has_every_text() {
+        let mut strings = Strings::default();
+        strings.take(&text("Level", "Stufe"));
+        let mut three = text("Card", "Karte");
+        three.insert("fr".to_owned(), "Carte".to_owned());
+        strings.take(&three);
+        let lines = |name: &str| {
+            let file = strings.files().into_iter().find(|(own, _)| own.starts_with(name)).expect("a file");
+            String::from_utf8(file.1).expect("text")
+        };
+        assert_eq!(lines("de"), "\"Card\" = \"Karte\";\n\"Level\" = \"Stufe\";\n");
+        assert_eq!(lines("fr"), "\"Card\" = \"Carte\";\n\"Level\" = \"Level\";\n");
     }
 }

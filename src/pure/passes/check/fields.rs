@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Findings;
 use super::rules::w3c_seconds;
+use super::{Findings, currency};
 
 const PART: &str = "pass.json";
 
@@ -111,9 +111,9 @@ pub(super) fn judge(card: &Map<String, Value>, is_store_card: bool, findings: &m
     }
 }
 
-/// ISO 4217: three capital letters.
-pub(super) fn is_currency(code: &str) -> bool {
-    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+/// Whether a text still has a place of ours in braces, as in `{balance}`.
+pub(super) fn is_unfilled(text: &str) -> bool {
+    text.split('{').skip(1).any(|rest| rest.split_once('}').is_some_and(|(inner, _)| is_place(inner)))
 }
 
 /// One field with its place.
@@ -153,26 +153,43 @@ impl Looked<'_> {
                 self.error(findings, &format!("has a {key} that is no text"), "write it in quotes");
             }
         }
-        if let Some(change) = self.field.get("changeMessage").and_then(Value::as_str)
-            && !change.contains("%@")
+        if let Some(change) = self.field.get("changeMessage").and_then(Value::as_str) {
+            self.change(change, findings);
+        }
+        if let Some(text) = self.field.get("attributedValue").and_then(Value::as_str)
+            && has_other_tags_than_links(text)
         {
-            self.warning(
-                findings,
-                "has a changeMessage without %@",
-                "put %@ where the new value stands: without it a generic text appears",
-            );
+            self.warning(findings, "has an attributedValue with other tags than links", "keep to <a href=\"…\">…</a>");
         }
         for key in ["value", "label", "changeMessage"] {
             let text = self.field.get(key).and_then(Value::as_str).unwrap_or_default();
-            let unfilled =
-                text.split('{').skip(1).any(|rest| rest.split('}').next().is_some_and(is_place) && rest.contains('}'));
-            if unfilled {
+            if is_unfilled(text) {
                 self.warning(
                     findings,
                     &format!("shows a place that was not filled in its {key}"),
                     "fill it, or leave the field out",
                 );
             }
+        }
+    }
+
+    /// The lock screen's sentence is a format: only `%@` has a meaning in it.
+    fn change(&self, change: &str, findings: &mut Findings) {
+        match change.matches("%@").count() {
+            0 => self.warning(
+                findings,
+                "has a changeMessage without %@",
+                "put %@ where the new value stands: without it a generic text appears",
+            ),
+            1 => {}
+            _ => self.warning(findings, "has a changeMessage with several %@", "keep one: there is one new value"),
+        }
+        if change.replace("%@", "").contains('%') {
+            self.warning(
+                findings,
+                "has a changeMessage with a % beside %@",
+                "say it without the sign: the text is a format, and nobody documents what a phone makes of another %",
+            );
         }
     }
 
@@ -189,8 +206,14 @@ impl Looked<'_> {
             }
         }
         if let Some(currency) = self.field.get("currencyCode") {
-            if !currency.as_str().is_some_and(is_currency) {
-                self.error(findings, "has a currencyCode that is none", "write it by ISO 4217, as in EUR");
+            match currency.as_str() {
+                Some(code) if currency::is_known(code) => {}
+                Some(code) if currency::is_code(code) => self.warning(
+                    findings,
+                    &format!("has the currencyCode {code}, which no country uses"),
+                    "write one of ISO 4217, as in EUR",
+                ),
+                _ => self.error(findings, "has a currencyCode that is none", "write it by ISO 4217, as in EUR"),
             }
             if !is_number {
                 self.error(findings, "has a currencyCode and no number", "write the value as a number");
@@ -206,6 +229,17 @@ impl Looked<'_> {
         if dated && value.and_then(Value::as_str).is_none_or(|text| w3c_seconds(text).is_none()) {
             self.error(findings, "has a dateStyle and no W3C date with zone", "write it as in 2026-12-31T12:00:00Z");
         }
+        let style = |key: &str| self.field.get(key).and_then(Value::as_str);
+        let none = |style: Option<&str>| style.is_none_or(|style| style == "PKDateStyleNone");
+        if dated && none(style("dateStyle")) && none(style("timeStyle")) {
+            self.warning(findings, "shows neither its date nor its time", "give one of them another style than none");
+        }
+        if !dated && value.and_then(Value::as_str).is_some_and(|text| w3c_seconds(text).is_some()) {
+            self.warning(findings, "shows a date as machines write it", "add dateStyle, as in PKDateStyleMedium");
+        }
+        for key in ["ignoresTimeZone", "isRelative"].into_iter().filter(|key| !dated && self.field.contains_key(*key)) {
+            self.warning(findings, &format!("has {key} and no date"), "leave it out, or add dateStyle");
+        }
         for key in ["ignoresTimeZone", "isRelative"] {
             if self.field.get(key).is_some_and(|value| !value.is_boolean()) {
                 self.error(findings, &format!("has {key} that is neither true nor false"), "write true or false");
@@ -218,6 +252,12 @@ impl Looked<'_> {
         let back = self.group == "backFields";
         if self.field.contains_key("textAlignment") && (back || self.group == "primaryFields") {
             self.warning(findings, "has a textAlignment, which has no effect there", "leave it out");
+        }
+        if self.field.get("semantics").is_some_and(|tags| !tags.is_object()) {
+            self.error(findings, "has semantics that are no object", "write the tags in braces");
+        }
+        if self.field.contains_key("row") {
+            findings.note(PART, format!("the field '{}' has a row, which event tickets alone have", self.key));
         }
         if self.field.contains_key("attributedValue") && !back {
             self.warning(findings, "has an attributedValue outside of the back", "leave it out");
@@ -232,6 +272,12 @@ impl Looked<'_> {
             }
         }
     }
+}
+
+/// Whether it has tags that Wallet does not show.
+fn has_other_tags_than_links(text: &str) -> bool {
+    let is_link = |tag: &str| tag.starts_with("a href=") || tag.starts_with("a href =") || tag.starts_with("/a>");
+    text.split('<').skip(1).any(|tag| !is_link(&tag.to_ascii_lowercase()))
 }
 
 /// Whether braces hold what looks like a place of ours: `balance`, `to_next_reward`.

@@ -4,9 +4,12 @@
 //! It starts from the bytes and shares nothing with what writes passes but the words of the archive and DER readers, so
 //! that one mistake is not made twice.
 
+mod currency;
 mod fields;
 mod json;
+mod languages;
 mod package;
+mod pictures;
 mod rules;
 mod signature;
 
@@ -145,8 +148,11 @@ fn judge(files: &[File], bytes: usize, against: &Against, seen: &mut Seen, findi
         _ => None,
     };
     seen.signed_at_s = signed.as_ref().and_then(|signed| signed.at_s);
-    let Some(pass) = file("pass.json") else { return };
-    let Some(pass) = json::read(pass, "pass.json", findings) else { return };
+    let pass = file("pass.json").and_then(|pass| json::read(pass, "pass.json", findings));
+    languages::judge(files, pass.as_ref(), findings);
+    let has = |key: &str| pass.as_ref().is_some_and(|pass| pass.contains_key(key));
+    pictures::judge(files, has("storeCard"), has("logoText"), findings);
+    let Some(pass) = pass else { return };
     let text = |key: &str| pass.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     (seen.pass_type_id, seen.team_id, seen.serial) =
         (text("passTypeIdentifier"), text("teamIdentifier"), text("serialNumber"));

@@ -6,7 +6,7 @@ use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use serde_json::{Map, Value};
 
-use super::{Findings, fields};
+use super::{Findings, currency, fields};
 use crate::pure::passes::design::Colour;
 
 const PART: &str = "pass.json";
@@ -52,8 +52,22 @@ const KNOWN: [&str; 32] = [
     "useAutomaticColors",
 ];
 
-/// Bytes that a QR code takes at its lowest level of correction.
-const QR_BYTES_MAX: usize = 2_953;
+const CODE_128: &str = "PKBarcodeFormatCode128";
+
+/// Encodings of messages that phones are known to take.
+const ENCODINGS: [&str; 5] = ["iso-8859-1", "latin1", "utf-8", "us-ascii", "ascii"];
+
+/// Bytes that the largest code of each kind takes at its lowest level of correction (ISO/IEC 18004, 15438, 24778); a
+/// longer Code 128 than this is wider than a phone.
+const CAPACITIES: [(&str, &str, usize); 4] = [
+    ("PKBarcodeFormatQR", "QR code", 2_953),
+    ("PKBarcodeFormatPDF417", "PDF417 code", 1_108),
+    ("PKBarcodeFormatAztec", "Aztec code", 1_914),
+    (CODE_128, "Code 128", 80),
+];
+
+/// Metres beyond which a store card does not come up, whatever it says.
+const DISTANCE_MAX_M: f64 = 100.0;
 
 /// Judges the whole of pass.json.
 pub(super) fn judge(pass: &Map<String, Value>, now_s: i64, findings: &mut Findings) {
@@ -63,9 +77,11 @@ pub(super) fn judge(pass: &Map<String, Value>, now_s: i64, findings: &mut Findin
     codes(pass, findings);
     nfc(pass, findings);
     places(pass, findings);
+    dates(pass, findings);
     life(pass, now_s, findings);
     colours(pass, findings);
     rest(pass, findings);
+    plain("", &Value::Object(pass.clone()), findings);
 }
 
 fn text<'a>(pass: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
@@ -86,6 +102,16 @@ fn required(pass: &Map<String, Value>, findings: &mut Findings) {
     }
     if !text(pass, "passTypeIdentifier").is_none_or(|id| id.starts_with("pass.")) {
         findings.error(PART, "passTypeIdentifier does not begin with \"pass.\"", "write the certificate's UID");
+    }
+    let is_team = |team: &str| team.len() == 10 && team.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if !text(pass, "teamIdentifier").is_none_or(is_team) {
+        let remedy = "write the certificate's OU: ten capital letters and digits";
+        findings.warning(PART, "teamIdentifier has not the form of a team", remedy);
+    }
+    for key in ["logoText", "groupingIdentifier", "appLaunchURL"] {
+        if pass.get(key).is_some_and(|value| !value.is_string()) {
+            findings.error(PART, format!("{key} is no text"), "write it in quotes");
+        }
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if !text(pass, "serialNumber").is_none_or(|serial| serial.bytes().all(plain)) {
@@ -127,6 +153,11 @@ fn updates(pass: &Map<String, Value>, findings: &mut Findings) {
     }
     if let Some(token) = token {
         match token.as_str() {
+            Some(token) if token.bytes().any(|byte| !byte.is_ascii_graphic()) => findings.error(
+                PART,
+                "authenticationToken has signs that no header carries",
+                "make it of letters and digits, as in hexadecimal",
+            ),
             Some(token) if token.chars().count() >= 16 => {}
             _ => findings.error(
                 PART,
@@ -142,16 +173,22 @@ fn updates(pass: &Map<String, Value>, findings: &mut Findings) {
         Some(url) if !url.starts_with("https://") => {
             findings.error(PART, "webServiceURL is no web address", "write it in full, with https://")
         }
+        Some(url) if url.contains(['?', '#', ' ', '@']) || url["https://".len()..].starts_with(['/', ':']) => {
+            let remedy = "write https, the host and perhaps a path: the phone appends /v1/… to it";
+            findings.error(PART, "webServiceURL is no address to which a path can be added", remedy)
+        }
         Some(url) if url.trim_end_matches('/').ends_with("/v1") => {
             findings.warning(PART, "webServiceURL ends in /v1", "leave it out: the phone appends /v1 itself")
         }
+        Some("https://") => findings.error(PART, "webServiceURL names no host", "write it in full"),
         _ => {}
     }
 }
 
 fn codes(pass: &Map<String, Value>, findings: &mut Findings) {
-    if pass.contains_key("barcode") {
+    if let Some(barcode) = pass.get("barcode") {
         findings.note(PART, "barcode is deprecated since iOS 9; barcodes is enough");
+        code(barcode, findings);
     }
     let list = match pass.get("barcodes") {
         None => {
@@ -163,42 +200,59 @@ fn codes(pass: &Map<String, Value>, findings: &mut Findings) {
         Some(Value::Array(list)) if !list.is_empty() => list,
         Some(_) => return findings.error(PART, "barcodes is no list with a barcode", "write [{ … }]"),
     };
-    for barcode in list {
-        let get = |key: &str| barcode.get(key).and_then(Value::as_str);
-        match get("format") {
-            Some(format) if FORMATS.contains(&format) => {}
-            other => {
-                let what = format!("the barcode's format '{}' is not known", other.unwrap_or("none"));
-                findings.error(PART, what, "write PKBarcodeFormatQR, PDF417, Aztec or Code128");
+    list.iter().for_each(|barcode| code(barcode, findings));
+    let of = |barcode: &Value, format: &str| barcode.get("format").and_then(Value::as_str) == Some(format);
+    if list.iter().all(|barcode| of(barcode, CODE_128)) {
+        findings.warning(PART, "every barcode is Code 128, which a watch does not show", "add one as QR after it");
+    }
+}
+
+/// One barcode: what it is, and whether its text fits the encoding and the kind of code.
+fn code(barcode: &Value, findings: &mut Findings) {
+    let get = |key: &str| barcode.get(key).and_then(Value::as_str);
+    let format = get("format").unwrap_or("none");
+    if !FORMATS.contains(&format) {
+        let what = format!("the barcode's format '{format}' is not known");
+        findings.error(PART, what, "write PKBarcodeFormatQR, PDF417, Aztec or Code128");
+    }
+    let encoding = get("messageEncoding").unwrap_or_default().to_ascii_lowercase();
+    if encoding.is_empty() {
+        findings.error(PART, "a barcode has no messageEncoding", "write \"iso-8859-1\"");
+    } else if !ENCODINGS.contains(&encoding.as_str()) {
+        let what = format!("a barcode's messageEncoding '{encoding}' may not be known to every phone");
+        findings.warning(PART, what, "write \"iso-8859-1\", as scanners expect it, or \"utf-8\"");
+    }
+    match get("message") {
+        None | Some("") => findings.error(PART, "a barcode has no message", "write what the scanner is to read"),
+        Some(message) => {
+            let latin = matches!(encoding.as_str(), "iso-8859-1" | "latin1");
+            let fits = match encoding.as_str() {
+                _ if latin => message.chars().all(|letter| u32::from(letter) < 0x100),
+                "us-ascii" | "ascii" => message.is_ascii(),
+                _ => true,
+            };
+            if !fits {
+                findings.error(PART, "a barcode's message does not fit its encoding", "use plain letters, or utf-8");
+            }
+            let bytes = if latin { message.chars().count() } else { message.len() };
+            if let Some((_, name, most)) = CAPACITIES.iter().find(|(known, ..)| *known == format)
+                && bytes > *most
+            {
+                findings.error(PART, format!("a barcode's message is longer than a {name} holds"), "shorten it");
+            }
+            if format == CODE_128 && !message.is_ascii() {
+                findings.error(
+                    PART,
+                    "Code 128 holds other letters than ASCII in no way that scanners agree on",
+                    "use QR",
+                );
             }
         }
-        let encoding = get("messageEncoding").unwrap_or_default().to_ascii_lowercase();
-        if encoding.is_empty() {
-            findings.error(PART, "a barcode has no messageEncoding", "write \"iso-8859-1\"");
-        }
-        match get("message") {
-            None | Some("") => findings.error(PART, "a barcode has no message", "write what the scanner is to read"),
-            Some(message) => {
-                let fits = match encoding.as_str() {
-                    "iso-8859-1" | "latin1" => message.chars().all(|letter| u32::from(letter) < 0x100),
-                    "us-ascii" | "ascii" => message.is_ascii(),
-                    _ => true,
-                };
-                if !fits {
-                    findings.error(
-                        PART,
-                        "a barcode's message does not fit its encoding",
-                        "use plain letters, or utf-8",
-                    );
-                }
-                if message.len() > QR_BYTES_MAX {
-                    findings.error(PART, "a barcode's message is longer than a QR code holds", "shorten it");
-                }
-            }
-        }
-        if get("altText").is_none() {
-            findings.note(PART, "a barcode has no altText: nothing to type where no scanner reads it");
-        }
+    }
+    match barcode.get("altText") {
+        None => findings.note(PART, "a barcode has no altText: nothing to type where no scanner reads it"),
+        Some(Value::String(_)) => {}
+        Some(_) => findings.error(PART, "a barcode's altText is no text", "write it in quotes"),
     }
 }
 
@@ -216,9 +270,15 @@ fn nfc(pass: &Map<String, Value>, findings: &mut Findings) {
     let key = der.as_ref().and_then(|der| PKey::public_key_from_der(der).ok()?.ec_key().ok());
     match (key, der) {
         (Some(key), Some(der)) if key.group().curve_name() == Some(Nid::X9_62_PRIME256V1) => {
-            // A compressed SubjectPublicKeyInfo of P-256 has 59 bytes.
-            if der.len() != 59 {
-                findings.warning(PART, "nfc.encryptionPublicKey is not compressed", "write the compressed point");
+            // A compressed SubjectPublicKeyInfo of P-256 has 59 bytes, an uncompressed one 91.
+            match der.len() {
+                59 => {}
+                91 => findings.warning(PART, "nfc.encryptionPublicKey is not compressed", "write the compressed point"),
+                _ => findings.error(
+                    PART,
+                    "nfc.encryptionPublicKey has more bytes than the key",
+                    "write base64 of SubjectPublicKeyInfo in DER, and nothing after it",
+                ),
             }
         }
         _ => findings.error(
@@ -244,6 +304,9 @@ fn places(pass: &Map<String, Value>, findings: &mut Findings) {
         }
     }
     for place in pass.get("locations").and_then(Value::as_array).into_iter().flatten() {
+        if place.get("altitude").is_some_and(|altitude| !altitude.is_number()) {
+            findings.error(PART, "a location's altitude is no number of metres", "write metres, or leave it out");
+        }
         for (key, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
             if !place.get(key).and_then(Value::as_f64).is_some_and(|degrees| degrees.abs() <= limit) {
                 findings.error(
@@ -264,8 +327,50 @@ fn places(pass: &Map<String, Value>, findings: &mut Findings) {
             }
         }
     }
-    if pass.get("maxDistance").is_some_and(|value| value.as_f64().is_none_or(|metres| metres <= 0.0)) {
-        findings.error(PART, "maxDistance is no number of metres", "write metres, as in 100");
+    for place in ["locations", "beacons"].into_iter().filter_map(|key| pass.get(key)?.as_array()).flatten() {
+        if place.get("relevantText").is_some_and(|text| text.as_str().is_none_or(str::is_empty)) {
+            findings.error(PART, "a relevantText is no text", "write what the lock screen says, or leave it out");
+        }
+    }
+    match pass.get("maxDistance").map(Value::as_f64) {
+        None => {}
+        Some(Some(metres)) if metres > 0.0 => {
+            if !pass.contains_key("locations") {
+                findings.warning(PART, "maxDistance without locations has no effect", "add locations, or leave it out");
+            } else if metres > DISTANCE_MAX_M {
+                findings.note(PART, "maxDistance is more than the 100 m that a store card has, which stay");
+            }
+        }
+        Some(_) => findings.error(PART, "maxDistance is no number of metres", "write metres, as in 100"),
+    }
+}
+
+/// When it comes up by itself.
+fn dates(pass: &Map<String, Value>, findings: &mut Findings) {
+    const DATE: &str = "write it as in 2026-12-31T12:00:00+01:00";
+    let seconds = |value: &Value| value.as_str().and_then(w3c_seconds);
+    if pass.get("relevantDate").is_some_and(|date| seconds(date).is_none()) {
+        findings.error(PART, "relevantDate is no W3C date with zone", DATE);
+    }
+    let list = match pass.get("relevantDates") {
+        None => return,
+        Some(Value::Array(list)) => list,
+        Some(_) => return findings.error(PART, "relevantDates is no list", "write it in brackets"),
+    };
+    for one in list {
+        let at = |key: &str| one.get(key).map(seconds);
+        match (at("startDate"), at("endDate"), at("date").or(at("relevantDate"))) {
+            (Some(Some(from)), Some(Some(until)), None) if from <= until => {}
+            (None, None, Some(Some(_))) => {}
+            (Some(Some(_)), Some(Some(_)), None) => {
+                findings.error(PART, "an entry of relevantDates ends before it starts", "write the earlier one first")
+            }
+            _ => findings.error(
+                PART,
+                "an entry of relevantDates has neither one date nor a start and an end with zone",
+                "write { \"startDate\": …, \"endDate\": … } or { \"date\": … }",
+            ),
+        }
     }
 }
 
@@ -334,18 +439,68 @@ fn rest(pass: &Map<String, Value>, findings: &mut Findings) {
     if pass.contains_key("appLaunchURL") && !pass.contains_key("associatedStoreIdentifiers") {
         findings.error(PART, "appLaunchURL without associatedStoreIdentifiers", "add the app's store identifiers");
     }
-    if let Some(balance) = pass.get("semantics").and_then(|tags| tags.get("balance")) {
-        let amount = balance.get("amount").and_then(Value::as_str).is_some_and(|text| text.parse::<f64>().is_ok());
-        let currency = balance.get("currencyCode").and_then(Value::as_str).is_some_and(fields::is_currency);
+    let is_identifier = |value: &Value| value.as_u64().is_some_and(|number| number > 0);
+    if pass
+        .get("associatedStoreIdentifiers")
+        .is_some_and(|list| !list.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_identifier)))
+    {
+        findings.error(PART, "associatedStoreIdentifiers is no list of numbers", "write them as in [123456789]");
+    }
+    match pass.get("semantics") {
+        None => {}
+        Some(Value::Object(tags)) => semantics(tags, findings),
+        Some(_) => findings.error(PART, "semantics is no object", "write its tags in braces"),
+    }
+    match pass.get("userInfo") {
+        None => {}
+        Some(Value::Object(_)) => findings.note(PART, "userInfo is not shown, but everybody who has the file reads it"),
+        Some(_) => findings.error(PART, "userInfo is no object", "write what the app needs in braces"),
+    }
+    for key in pass.keys().filter(|key| !KNOWN.contains(&key.as_str()) && !STYLES.contains(&key.as_str())) {
+        findings.note(PART, format!("'{key}' is not known for a store card; phones leave it out"));
+    }
+}
+
+/// What machines read.
+fn semantics(tags: &Map<String, Value>, findings: &mut Findings) {
+    if let Some(balance) = tags.get("balance") {
+        let amount = balance.get("amount").and_then(Value::as_str).is_some_and(is_decimal);
+        let currency = balance.get("currencyCode").and_then(Value::as_str).is_some_and(currency::is_code);
         if !amount || !currency {
             let remedy = "write the amount in quotes with a point, and the currency by ISO 4217";
             findings.error(PART, "semantics.balance needs amount and currencyCode", remedy);
         }
     }
-    if pass.contains_key("userInfo") {
-        findings.note(PART, "userInfo is not shown, but everybody who has the file reads it");
+    for key in ["membershipProgramName", "membershipProgramNumber", "membershipProgramStatus"] {
+        if tags.get(key).is_some_and(|value| !value.is_string()) {
+            findings.error(PART, format!("semantics.{key} is no text"), "write it in quotes");
+        }
     }
-    for key in pass.keys().filter(|key| !KNOWN.contains(&key.as_str()) && !STYLES.contains(&key.as_str())) {
-        findings.note(PART, format!("'{key}' is not known for a store card; phones leave it out"));
+}
+
+/// `-12.30`: digits, and a point between digits.
+fn is_decimal(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    text.split_once('.').map_or_else(|| digits(text), |(whole, fraction)| digits(whole) && digits(fraction))
+}
+
+/// What stands nowhere in a pass: null, which Wallet takes for a value of the wrong kind, and signs that no phone shows.
+fn plain(at: &str, value: &Value, findings: &mut Findings) {
+    match value {
+        // What lies there is the app's own.
+        _ if at == "userInfo" => {}
+        Value::Null => findings.error(PART, format!("{at} is null"), "leave out what has no value"),
+        Value::String(text) if text.chars().any(|letter| letter.is_control() && !"\n\r\t".contains(letter)) => {
+            findings.warning(PART, format!("{at} has signs that no phone shows"), "leave control characters out");
+        }
+        Value::Array(list) => list.iter().for_each(|inner| plain(at, inner, findings)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                plain(&path, inner, findings);
+            }
+        }
+        _ => {}
     }
 }

@@ -44,6 +44,9 @@ pub(super) struct Signed {
 
 /// SignedData as its bytes have it.
 struct Outline {
+    version: u64,
+    /// OID of what was signed.
+    content: String,
     detached: bool,
     certificates: Vec<Vec<u8>>,
     /// Of each signer: issuer and serial number, digest algorithm, attributes.
@@ -51,6 +54,7 @@ struct Outline {
 }
 
 struct SignerInfo {
+    version: u64,
     issuer_and_serial: Vec<u8>,
     digest: String,
     /// Kind and its values; none where nothing is signed but the content.
@@ -83,6 +87,14 @@ pub(super) fn judge(manifest: &[u8], signature: &[u8], against: &Against, findin
         findings.error(SIGNATURE, format!("it has {} signers", outline.signers.len()), "sign once");
         return None;
     };
+    // Version 1 follows from both (RFC 5652 sections 5.1 and 5.3).
+    if outline.content != DATA || outline.version != 1 || signer.version != 1 {
+        let what = format!(
+            "it is of version {} and {} over content {}, Wallet wants version 1 over data",
+            outline.version, signer.version, outline.content
+        );
+        findings.error(SIGNATURE, what, ANEW);
+    }
     let mut signed = Signed::default();
     attributes(signer, manifest, &mut signed, findings);
     let certificates: Vec<X509> = outline.certificates.iter().filter_map(|der| X509::from_der(der).ok()).collect();
@@ -151,7 +163,8 @@ fn oid_in(value: &[u8]) -> String {
 
 /// Seconds of a UTCTime or GeneralizedTime (RFC 5652 section 11.3).
 fn time_in(value: &[u8]) -> Option<i64> {
-    let time = Reader::new(value).any().ok()?;
+    let mut values = Reader::new(value);
+    let time = values.any().ok().filter(|_| values.is_empty())?;
     let digits = std::str::from_utf8(time.content).ok()?.strip_suffix('Z')?;
     let digits = match time.tag {
         der::UTC_TIME if digits.len() == 12 => {
@@ -332,11 +345,11 @@ impl Outline {
             return Err(NotDer);
         }
         let mut data = info.want(CONTEXT_0)?.inside().want(SEQUENCE)?.inside();
-        data.want(INTEGER)?;
+        let version = der::integer(&data.want(INTEGER)?)?;
         data.want(SET)?;
-        let mut content = data.want(SEQUENCE)?.inside();
-        content.want(OID)?;
-        let detached = content.is_empty();
+        let mut parts = data.want(SEQUENCE)?.inside();
+        let content = der::oid_text(parts.want(OID)?.content);
+        let detached = parts.is_empty();
         let mut certificates = Vec::new();
         if let Some(set) = data.maybe(CONTEXT_0)? {
             let mut set = set.inside();
@@ -351,18 +364,18 @@ impl Outline {
         while !infos.is_empty() {
             signers.push(SignerInfo::read(&mut infos.want(SEQUENCE)?.inside())?);
         }
-        Ok(Self { detached, certificates, signers })
+        Ok(Self { version, content, detached, certificates, signers })
     }
 }
 
 impl SignerInfo {
     /// RFC 5652 section 5.3.
     fn read(parts: &mut Reader<'_>) -> Result<Self, NotDer> {
-        parts.want(INTEGER)?;
+        let version = der::integer(&parts.want(INTEGER)?)?;
         let issuer_and_serial = parts.want(SEQUENCE)?.content.to_vec();
         let digest = der::oid_text(parts.want(SEQUENCE)?.inside().want(OID)?.content);
         let Some(set) = parts.maybe(CONTEXT_0)? else {
-            return Ok(Self { issuer_and_serial, digest, attributes: None, sorted: true });
+            return Ok(Self { version, issuer_and_serial, digest, attributes: None, sorted: true });
         };
         let (mut attributes, mut wholes) = (Vec::new(), Vec::new());
         let mut set = set.inside();
@@ -373,6 +386,6 @@ impl SignerInfo {
             let kind = der::oid_text(parts.want(OID)?.content);
             attributes.push((kind, parts.want(SET)?.content.to_vec()));
         }
-        Ok(Self { issuer_and_serial, digest, attributes: Some(attributes), sorted: wholes.is_sorted() })
+        Ok(Self { version, issuer_and_serial, digest, attributes: Some(attributes), sorted: wholes.is_sorted() })
     }
 }

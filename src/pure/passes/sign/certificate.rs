@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::x509::{X509, X509NameRef, X509Ref};
 
-use super::CertificateError;
+use super::{CertificateError, Origin};
 use crate::pure::passes::der::{
     self, CONTEXT_0, CONTEXT_3, Element, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE,
 };
@@ -82,19 +82,28 @@ pub fn chain_of_pem(bytes: &[u8]) -> Result<Vec<X509>, CertificateError> {
 
 /// The intermediate among `given` that issued `leaf`: same name, same key identifier, and its key verifies the leaf's
 /// signature. Of several the one that lasts longest.
-pub(super) fn issuer_among(leaf: &X509Ref, given: Vec<X509>) -> Result<X509, CertificateError> {
-    let subjects = given.iter().map(|one| format!("'{}'", shown(one.subject_name()))).collect();
+pub(super) fn issuer_among(leaf: &X509Ref, origin: Origin, given: Vec<X509>) -> Result<X509, CertificateError> {
+    let is_named = |one: &X509| leaf.issuer_name().try_cmp(one.subject_name()).is_ok_and(|order| order.is_eq());
     let issued = |one: &X509| {
         let same_id = match (leaf.authority_key_id(), one.subject_key_id()) {
             (Some(wanted), Some(id)) => wanted.as_slice() == id.as_slice(),
             _ => true,
         };
-        let names = leaf.issuer_name().try_cmp(one.subject_name()).is_ok_and(|order| order.is_eq());
-        names && same_id && one.public_key().and_then(|key| leaf.verify(&key)).unwrap_or(false)
+        is_named(one) && same_id && one.public_key().and_then(|key| leaf.verify(&key)).unwrap_or(false)
     };
-    let lasting = |one: &X509| seconds(one.not_after()).unwrap_or(i64::MIN);
-    let chosen = given.into_iter().filter(|one| issued(one)).max_by_key(lasting);
-    chosen.ok_or_else(|| CertificateError::NoIntermediate { issuer: shown(leaf.issuer_name()), given: subjects })
+    let lasting = |one: &&X509| seconds(one.not_after()).unwrap_or(i64::MIN);
+    if let Some(chosen) = given.iter().filter(|one| issued(one)).max_by_key(lasting) {
+        return Ok(chosen.clone());
+    }
+    let issuer = shown(leaf.issuer_name());
+    if given.is_empty() {
+        return Err(CertificateError::Alone { issuer });
+    }
+    let told = |one: &X509| {
+        let other_key = if is_named(one) { " with another key" } else { "" };
+        format!("'{}'{other_key}", shown(one.subject_name()))
+    };
+    Err(CertificateError::NoIntermediate { issuer, origin, given: given.iter().map(told).collect() })
 }
 
 /// Seconds since 1970.

@@ -11,7 +11,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
 use super::certificate::{self, issuer_among, shown_time};
-use super::{CertificateError, Facts, Identity};
+use super::{CertificateError, Facts, Identity, Origin};
 use crate::pure::domain::{ClockTrust, Now};
 use crate::pure::passes::der::{
     self, CONTEXT_0, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, UTC_TIME,
@@ -52,6 +52,18 @@ pub enum SignError {
         /// Seconds since 1970.
         until_s: i64,
     },
+    /// The intermediate is over, though the certificate is not.
+    #[error(
+        "the intermediate '{name}' ended on {}, so no pass is signed; name Apple's newer one of the same name in wwdr and \
+         restart stampd",
+        shown_time(*until_s)
+    )]
+    IntermediateExpired {
+        /// Its name.
+        name: String,
+        /// Seconds since 1970.
+        until_s: i64,
+    },
     /// OpenSSL failed.
     #[error("signing failed: {0}; export the certificate and its key again")]
     Failed(String),
@@ -85,17 +97,19 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A signer of `identity`. `intermediates` (PEM or DER, several where they stand in one file) and what lay in the key
-    /// file itself are searched for the one that issued it.
+    /// A signer of `identity`. The intermediate that issued it is searched in `intermediates` (PEM or DER, several where
+    /// they stand in one file), which win where there are any, else among what lay in the key file itself.
     pub fn new(identity: Identity, intermediates: &[u8]) -> Result<Self, CertificateError> {
         let facts = identity.facts()?;
         if !identity.is_strong() {
             return Err(CertificateError::WeakKey);
         }
         let Identity { key, leaf, others } = identity;
-        let mut given = if intermediates.is_empty() { Vec::new() } else { certificate::chain_of_pem(intermediates)? };
-        given.extend(others);
-        let intermediate = issuer_among(&leaf, given)?;
+        let (origin, given) = match intermediates {
+            [] => (Origin::KeyFile, others),
+            configured => (Origin::Configured, certificate::chain_of_pem(configured)?),
+        };
+        let intermediate = issuer_among(&leaf, origin, given)?;
         let (leaf_der, intermediate_der) = (leaf.to_der()?, intermediate.to_der()?);
         let (issuer, serial) = certificate::issuer_and_serial(&leaf_der)
             .map_err(|_| CertificateError::Unusable("its issuer cannot be read".to_owned()))?;
@@ -128,12 +142,28 @@ impl Signer {
         certificate::shown(self.intermediate.subject_name())
     }
 
+    /// The intermediate in DER: to trust it where a pass of this type is judged.
+    ///
+    /// # Errors
+    /// OpenSSL cannot write it.
+    pub fn intermediate_der(&self) -> Result<Vec<u8>, ErrorStack> {
+        self.intermediate.to_der()
+    }
+
+    /// Last second in which leaf and intermediate are both valid, since 1970.
+    pub fn until_s(&self) -> i64 {
+        self.valid_s.1
+    }
+
     /// Whether leaf and intermediate are valid at a time of a trusted clock, and if not why.
     pub fn may_sign(&self, now: &Now) -> Result<(), SignError> {
         let (from_s, until_s) = self.valid_s;
         match now.wall_ms.div_euclid(1_000) {
             _ if now.trust == ClockTrust::Untrusted => Err(SignError::ClockUntrusted),
             now_s if now_s < from_s => Err(SignError::NotYetValid { from_s }),
+            now_s if now_s > until_s && until_s < self.facts.until_s => {
+                Err(SignError::IntermediateExpired { name: self.intermediate(), until_s })
+            }
             now_s if now_s > until_s => Err(SignError::Expired { until_s }),
             _ => Ok(()),
         }

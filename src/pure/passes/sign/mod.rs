@@ -62,6 +62,25 @@ pub enum KeyError {
     Damaged(String),
 }
 
+/// Where an intermediate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file that `wwdr` names.
+    Configured,
+    /// The key file itself: an export often holds the chain.
+    KeyFile,
+}
+
+impl Origin {
+    /// As messages say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Origin::Configured => "in wwdr",
+            Origin::KeyFile => "in the key file",
+        }
+    }
+}
+
 /// What is wrong with a certificate that opened. What is to be done stands after the semicolon.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
@@ -84,15 +103,26 @@ pub enum CertificateError {
         /// In Apple's extension.
         extension: String,
     },
+    /// No intermediate is configured, and none lies in the key file.
+    #[error(
+        "the certificate was issued by '{issuer}', and no intermediate is given: the key file holds none, and wwdr names \
+         none; download Apple's intermediate of that name (.cer or PEM) and name it in wwdr"
+    )]
+    Alone {
+        /// The issuer that the leaf names.
+        issuer: String,
+    },
     /// None of the intermediates issued it.
     #[error(
-        "the certificate was issued by '{issuer}', and none of the intermediates given ({}) is that; download Apple's \
-         intermediate of that name and name it in wwdr", given.join(", ")
+        "the certificate was issued by '{issuer}', and none of the intermediates {} ({}) is that; download Apple's \
+         intermediate of that name and name it in wwdr", origin.words(), given.join(", ")
     )]
     NoIntermediate {
         /// The issuer that the leaf names.
         issuer: String,
-        /// The subjects of those that were looked at.
+        /// Where they stand.
+        origin: Origin,
+        /// The subjects of those that were looked at, in quotes; one of the issuer's name with another key says so.
         given: Vec<String>,
     },
     /// The configuration expects another pass type or team.

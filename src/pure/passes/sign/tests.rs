@@ -62,6 +62,8 @@ static PKI: LazyLock<Pki> = LazyLock::new(|| {
         pki.issue(wwdr_name, wwdr, root, "wwdr", "rsa:2048");
     }
     pki.issue("leaf", &leaf, "wwdr", "leaf", "rsa:2048");
+    pki.issue("brief", "/CN=Brief WWDR/OU=G9/O=Test/C=US", "root", "wwdr", "rsa:2048");
+    pki.issue("brief-leaf", &leaf, "brief", "leaf", "rsa:2048");
     pki.issue("weak", &leaf, "wwdr", "leaf", "rsa:1024");
     pki.issue("other", &leaf, "wwdr", "other", "rsa:2048");
     pki.issue("nameless", &format!("/CN=Pass Type ID: {TYPE}/OU={TEAM}"), "wwdr", "leaf", "rsa:2048");
@@ -84,8 +86,12 @@ impl Pki {
     }
 
     fn issue(&self, name: &str, subject: &str, issuer: &str, section: &str, key: &str) {
-        // The authority outlives its leaves.
-        let days = if section == "wwdr" { "3650" } else { "397" };
+        // The authority outlives its leaves, but for the brief one.
+        let days = match (name, section) {
+            ("brief", _) => "30",
+            (_, "wwdr") => "3650",
+            _ => "397",
+        };
         let file = |ending: &str| format!("{name}.{ending}");
         let (issuer_pem, issuer_key) = (format!("{issuer}.pem"), format!("{issuer}.key"));
         self.run(&[
@@ -269,13 +275,70 @@ fn certificates_that_sign_no_passes_are_refused() {
     // The wrong WWDR, even of the same name, is the most common failure in the field.
     let error = refused("leaf", &PKI.read("wwdr2.pem"));
     assert!(error.contains("issued by 'Test Worldwide Developer Relations, OU=G4'"), "{error}");
-    assert!(refused("leaf", &[]).contains("none of the intermediates"));
+    assert!(
+        error.contains(
+            "none of the intermediates in wwdr ('Test Worldwide Developer Relations, OU=G4' with another key)"
+        ),
+        "{error}"
+    );
+    let alone = refused("leaf", &[]);
+    assert!(alone.contains("issued by 'Test Worldwide") && alone.contains("no intermediate is given"), "{alone}");
     assert!(refused("leaf", b"nonsense").contains("PEM"));
     let both = [PKI.read("wwdr2.pem"), wwdr].concat();
     assert_eq!(
         Signer::new(PKI.identity("leaf"), &both).expect("one of them").intermediate(),
         "Test Worldwide Developer Relations, OU=G4"
     );
+}
+
+/// The chain that lies in an export is enough, unless the configuration names another: then that one counts, right or not.
+#[test]
+fn the_intermediate_of_the_key_file_is_taken_where_none_is_configured() {
+    let open = |name: &str, options: &[&str]| {
+        Identity::open(&PKI.p12(name, "secret", options).expect("made"), "secret").expect("opened")
+    };
+    let now = at(PKI.signer().facts().from_s + 60, ClockTrust::Trusted);
+    let wwdr = PKI.read("wwdr.pem");
+    let bundle = [PKI.read("root.pem"), PKI.read("wwdr2.pem"), wwdr.clone()].concat();
+    std::fs::write(PKI.folder.join("bundle.pem"), bundle).expect("written");
+    for (name, inside) in [("inside", "wwdr.pem"), ("whole-chain", "bundle.pem")] {
+        let signer = Signer::new(open(&format!("{name}.p12"), &["-certfile", inside]), &[]).expect("a signer");
+        assert_eq!(signer.intermediate_der().ok(), X509::from_pem(&wwdr).and_then(|one| one.to_der()).ok(), "{name}");
+        signer.self_test(&now).expect("its chain holds");
+    }
+    // The guarded form keeps what the .p12 held.
+    let guarded = open("to-guard.p12", &["-certfile", "wwdr.pem"]).guarded("a key").expect("written");
+    Signer::new(Identity::open(&guarded, "a key").expect("opened"), &[])
+        .expect("a signer")
+        .self_test(&now)
+        .expect("holds");
+
+    let refused = |name: &str, options: &[&str], wwdr: &[u8]| {
+        Signer::new(open(name, options), wwdr).map(|_| ()).expect_err(name).to_string()
+    };
+    let issuer = "issued by 'Test Worldwide Developer Relations, OU=G4'";
+    let said = refused("bare.p12", &[], &[]);
+    assert!(said.contains(issuer) && said.contains("no intermediate is given"), "{said}");
+    let said = refused("foreign.p12", &["-certfile", "root.pem"], &[]);
+    assert!(
+        said.contains(issuer) && said.contains("none of the intermediates in the key file ('Test Root')"),
+        "{said}"
+    );
+    // A file that is configured is not passed over in silence.
+    let said = refused("both.p12", &["-certfile", "wwdr.pem"], &PKI.read("root.pem"));
+    assert!(said.contains(issuer) && said.contains("none of the intermediates in wwdr ('Test Root')"), "{said}");
+}
+
+#[test]
+fn an_intermediate_that_is_over_is_told_by_its_name() {
+    let signer = Signer::new(PKI.identity("brief-leaf"), &PKI.read("brief.pem")).expect("a signer");
+    let ends_s = signer.until_s();
+    let early_days = (signer.facts().until_s - ends_s) / 86_400;
+    assert!((366..=367).contains(&early_days), "{early_days} days before the certificate");
+    let name = "Brief WWDR, OU=G9".to_owned();
+    assert_eq!(signer.may_sign(&at(ends_s, ClockTrust::Trusted)), Ok(()));
+    let refused = signer.may_sign(&at(ends_s + 1, ClockTrust::Trusted));
+    assert_eq!(refused, Err(SignError::IntermediateExpired { name, until_s: ends_s }));
 }
 
 #[test]
