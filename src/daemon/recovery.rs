@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use super::backup::{backup_verify, backups_of};
-use super::scrub::Looked;
+use super::scrub::{Depth, Looked};
 use crate::base::config::Config;
 use crate::shop::ledger::{LedgerError, Replayed, Restoring, mark_path, segments_hold, segments_set_aside, set_aside};
 
@@ -151,7 +151,7 @@ pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<R
 
 /// Whether there is a ledger that nobody needs to bring back.
 fn ledger_is_whole(path: &Path) -> bool {
-    !mark_path(path).exists() && super::scrub::check(path).is_ok_and(|looked| looked == Looked::Whole)
+    !mark_path(path).exists() && super::scrub::check(path, Depth::Whole).is_ok_and(|looked| looked == Looked::Whole)
 }
 
 fn newest_verified(config: &Config, passed_over: &mut Vec<String>) -> Option<PathBuf> {

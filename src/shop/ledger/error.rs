@@ -127,7 +127,15 @@ impl LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        let rusqlite::Error::SqliteFailure(failure, text) = &error else { return LedgerError::Statement(error) };
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        let (failure, text) = match &error {
+            rusqlite::Error::SqliteFailure(failure, text) => (failure, text),
+            // Every table is strict: what does not fit its column was not written by us.
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
+                return LedgerError::Damaged(error.to_string());
+            }
+            _ => return LedgerError::Statement(error),
+        };
         let text = || text.clone().unwrap_or_else(|| failure.to_string());
         match failure.code {
             ErrorCode::DiskFull => LedgerError::DiskFull,

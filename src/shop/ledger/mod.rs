@@ -21,6 +21,7 @@ mod read;
 mod requests;
 mod restore;
 mod sales;
+mod scan;
 mod segments;
 mod state;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
 pub use restore::{Restoring, aside_path, set_aside};
 pub use sales::{PresentedRow, SaleRow, SaleState};
+pub use scan::CardBooks;
 pub use segments::{
     Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,
 };

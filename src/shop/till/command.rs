@@ -136,7 +136,8 @@ impl Till {
         for other in others {
             let Some(state) = self.card_state(&txn.reads(), other)? else { continue };
             let state = self.jobs_in_txn(txn, now, state)?;
-            elsewhere.push((state.facts, txn.reads().card_facts(other)?));
+            let entries = state.entries(&txn.reads())?;
+            elsewhere.push((state.facts, entries));
         }
         if comment.is_some_and(|comment| comment.len() > TEXT_MAX) {
             return Err(TillError::field("/comment", format!("at most {TEXT_MAX} bytes")));
@@ -202,7 +203,7 @@ impl Till {
         let card = self.card_state_of(&txn.reads(), row)?;
         let card = self.jobs_in_txn(txn, now, card)?;
         let referrer = self.referrer_state(txn, now, &card)?;
-        let history = if command.needs_history() { txn.reads().card_facts(serial)? } else { Vec::new() };
+        let history = if command.needs_history() { card.entries(&txn.reads())? } else { Vec::new() };
         let at = txn.rule_time(now);
         let ask = Ask {
             book: card.book()?,
@@ -236,7 +237,7 @@ impl Till {
         let facts = EventFacts::of(&posted.event, text);
         if posted.event.what.kind == EventKind::Void {
             let book = card.book()?;
-            let history = program::history(book, &txn.reads().card_facts(card.row.serial)?);
+            let history = program::history(book, &card.entries(&txn.reads())?);
             let rows = history.into_iter().filter(|row| row.event == posted.event.id);
             return Ok(rows
                 .filter_map(|row| super::view::entry_view(card.row.serial, book.current().1, &row, None, &facts))
