@@ -311,7 +311,9 @@ fn bits_that_rot_under_a_running_daemon_never_change_a_balance() {
             }
             if let Some(seen) = figures(&shop, serial) {
                 let known = &expected[serial];
-                FIGURES.iter().for_each(|name| assert_eq!(seen[*name], known[*name], "round {round}, {rots:?} {serial}"));
+                FIGURES
+                    .iter()
+                    .for_each(|name| assert_eq!(seen[*name], known[*name], "round {round}, {rots:?} {serial}"));
             }
         }
         shop.kill();

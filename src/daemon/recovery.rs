@@ -14,6 +14,22 @@ use crate::shop::ledger::{LedgerError, Replayed, Restoring, mark_path, segments_
 /// How every SQLite file begins (sqlite.org/fileformat2.html section 1.3).
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// What tells that there were books where no ledger is now, in words; empty where nothing does.
+pub fn traces_of_books(config: &Config) -> Vec<String> {
+    let mut traces = Vec::new();
+    let backups = backups_of(&config.backup.dir);
+    if !backups.is_empty() {
+        traces.push(format!("{} backup(s) in {}", backups.len(), config.backup.dir.display()));
+    }
+    if segments_hold(&config.ledger.segments) {
+        traces.push(format!("a copy of its events in {}", config.ledger.segments.display()));
+    }
+    if damaged_beside(&config.ledger.path) {
+        traces.push(format!("a damaged ledger that was moved aside, beside {}", config.ledger.path.display()));
+    }
+    traces
+}
+
 /// Refuses to begin with empty books where there were some: the ledger is not there, and backups of it are, or a damaged
 /// one that was moved aside.
 pub fn lost_check(config: &Config) -> Result<()> {
@@ -21,8 +37,7 @@ pub fn lost_check(config: &Config) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
-    let copies = !backups_of(&config.backup.dir).is_empty() || segments_hold(&config.ledger.segments);
-    if copies || damaged_beside(path) {
+    if !traces_of_books(config).is_empty() {
         bail!(LedgerError::Missing { path: path.clone() });
     }
     Ok(())

@@ -38,7 +38,8 @@ pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
             let (tell, told) = tokio::sync::oneshot::channel();
             let path = ledger.path().to_owned();
             // A thread that nobody waits for: a large file takes longer than the daemon may take to stop.
-            let spawned = std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path, depth)));
+            let spawned =
+                std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path, depth)));
             if let (Ok(_), Ok(Err(what))) = (spawned, told.await) {
                 ledger.condemn(&what);
             }

@@ -5,9 +5,9 @@
 use jiff::civil::Date;
 
 use super::cbor::{CborError, MapWriter, Value};
+use super::checksum::crc32c;
 use super::entry::*;
 use crate::pure::domain::standing::*;
-use super::checksum::crc32c;
 use crate::pure::domain::{DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, Serial, VisitId};
 
 /// The version of this snapshot. It rises with every change of [`Standing`] and of the fold.

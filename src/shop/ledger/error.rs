@@ -24,6 +24,16 @@ pub enum LedgerError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The file system takes no writes.
+    #[error(
+        "the file system under {} is read-only, as after a fault on the disk: look at it (dmesg, fsck), mount it writable \
+         again, then start stampd",
+        folder.display()
+    )]
+    ReadOnly {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file cannot be opened.
     #[error("cannot open the ledger {}: {cause}; check the disk and the rights of the file, or restore a backup with 'stampd ledger restore'", path.display())]
     Open {
@@ -103,6 +113,9 @@ impl LedgerError {
     pub(super) fn folder(folder: &Path, cause: std::io::Error) -> Self {
         if cause.kind() == std::io::ErrorKind::StorageFull {
             return LedgerError::DiskFull;
+        }
+        if cause.kind() == std::io::ErrorKind::ReadOnlyFilesystem {
+            return LedgerError::ReadOnly { folder: folder.to_owned() };
         }
         LedgerError::Folder { folder: folder.to_owned(), cause }
     }

@@ -167,5 +167,10 @@ fn card_books(row: &Row<'_>) -> rusqlite::Result<CardBooks> {
         ltv_minor: row.get(15)?,
         balance: row.get(16)?,
     };
-    Ok(CardBooks { card: card_row(row)?, due_ms: row.get(10)?, listed: is_listed.then_some(figures), facts: Vec::new() })
+    Ok(CardBooks {
+        card: card_row(row)?,
+        due_ms: row.get(10)?,
+        listed: is_listed.then_some(figures),
+        facts: Vec::new(),
+    })
 }

@@ -3,13 +3,13 @@
 use super::posting::{CardState, Posted};
 use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
-use crate::pure::domain::entry::{Reason, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters, Reason, RemoveReason};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, SaleId, Serial, VisitId};
 use crate::pure::program::decide::Target;
 use crate::pure::program::{self, Ask, Command, Standing, Verdict};
 use crate::pure::text;
-use crate::pure::wire::lan::{EntryRequest, FieldProblem, PostedView, Problem};
+use crate::pure::wire::lan::{EntryRequest, FieldProblem, OpeningFigures, PostedView, Problem};
 use crate::pure::wire::text::{named, salted_hash};
 use crate::shop::ledger::{LedgerError, Reads, Txn};
 
@@ -26,7 +26,7 @@ pub struct HandPosting {
 }
 
 /// Which fields a kind takes: first those it needs.
-const FIELDS: [(&str, &[&str], &[&str]); 7] = [
+const FIELDS: [(&str, &[&str], &[&str]); 8] = [
     ("purchase", &["amount_minor"], &["purchase_amount_minor", "txn_id"]),
     ("stamps", &["count"], &["visit"]),
     ("subtract_amount", &["amount_minor"], &["purchase_amount_minor", "of"]),
@@ -34,6 +34,7 @@ const FIELDS: [(&str, &[&str], &[&str]); 7] = [
     ("adjust", &["value"], &["purchase_amount_minor", "reason"]),
     ("reward_add", &["count", "amount_minor"], &[]),
     ("reward_remove", &["count", "amount_minor"], &["why"]),
+    ("opening", &["figures"], &[]),
 ];
 
 impl Till {
@@ -279,7 +280,7 @@ fn target_of(reads: &Reads<'_>, target: &Target) -> Result<Target, TillError> {
     })
 }
 
-fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 9] {
+fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 10] {
     [
         ("count", request.count.is_some()),
         ("amount_minor", request.amount_minor.is_some()),
@@ -290,6 +291,7 @@ fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 9] {
         ("of", request.of.is_some()),
         ("reason", request.reason.is_some()),
         ("why", request.why.is_some()),
+        ("figures", request.figures.is_some()),
     ]
 }
 
@@ -332,8 +334,26 @@ fn command_of(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<
             });
             Command::RewardRemove { count: request.count?, amount_minor: request.amount_minor?, why }
         }
+        "opening" => opening_of(request.figures.as_ref()?),
         _ => return None,
     })
+}
+
+/// Figures of another system. Who earned or came before has the first earn behind them.
+fn opening_of(figures: &OpeningFigures) -> Command {
+    let earned = figures.earned.unwrap_or(figures.balance);
+    let counters = Counters {
+        earned,
+        redeemed: figures.redeemed,
+        qualifying: figures.qualifying,
+        tx_amount_minor: figures.tx_amount_minor,
+        ltv_minor: figures.ltv_minor,
+        visits: figures.visits,
+        orders: figures.orders,
+        ..Counters::default()
+    };
+    let first_earned = earned > 0 || figures.visits > 0;
+    Command::Opening { carried: Carried { counters, first_earned, ..Carried::default() }, units: figures.balance }
 }
 
 /// The free text of a request, as it is stored beside the event.

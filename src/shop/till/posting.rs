@@ -208,7 +208,9 @@ fn facts_counted(reads: &Reads<'_>, serial: Serial, counted: u64) -> Result<Vec<
     let facts = reads.card_facts(serial)?;
     if facts.len() as u64 != counted {
         let found = facts.len();
-        return Err(LedgerError::Damaged(format!("card {serial}: {found} entries are indexed, {counted} were counted")));
+        return Err(LedgerError::Damaged(format!(
+            "card {serial}: {found} entries are indexed, {counted} were counted"
+        )));
     }
     Ok(facts)
 }
