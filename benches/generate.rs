@@ -333,7 +333,11 @@ impl Writer {
         let visits = standing.counters.visits;
         let (band, seen_ms) = ((visits > 0) as i64 + (visits > 3) as i64 + (visits > 7) as i64, standing.last_visit_ms);
         let link = &event_hash(&card.to_be_bytes())[..16];
-        let bytes = if standing.facts == 0 { Vec::new() } else { standing_bytes(standing) };
+        let bytes = if standing.facts == 0 {
+            Vec::new()
+        } else {
+            standing_bytes(serial(number, self.size.customers), standing)
+        };
         self.prepare(
             "INSERT INTO card (serial, customer, programme, issued_ms, link, standing, revision, listed, visit_band,
                  last_visit_ms, ltv_minor, balance) VALUES (?1, ?2, 'scale', ?3, ?4, ?5, 1, 1, ?6, ?7, 0, ?8)",

@@ -2,6 +2,7 @@
 //! wrong request is told, repeats, revisions, and the API's own description.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Barrier;
 
 use serde_json::{Value, json};
@@ -500,6 +501,37 @@ fn the_api_describes_itself() {
     ];
     for path in expected {
         assert!(document["paths"].get(path).is_some(), "{path} is not described");
+    }
+}
+
+/// Every address under /v1 that a face serves, as its source says it, stands in the document.
+#[test]
+fn every_route_is_described() {
+    let shop = Shop::open();
+    let document = Ask::new(shop.address, "GET", "/v1/openapi.json").send().expect(200);
+    let described: BTreeSet<&String> = document["paths"].as_object().expect("paths").keys().collect();
+    let mut served = BTreeSet::new();
+    routes_collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/faces"), &mut served);
+    assert!(served.len() > 30, "{served:?}");
+    assert_eq!(described.into_iter().cloned().collect::<BTreeSet<_>>(), served);
+    let files = ["/v1/cards/{serial}/history.csv", "/v1/cards/{serial}/history.xlsx"];
+    assert!(files.iter().all(|path| document["paths"][path]["get"]["responses"]["404"].is_object()));
+}
+
+/// The addresses that a router is given, with or without a description: `.route("…")`, and `path = "…"` of annotations.
+fn routes_collect(folder: &Path, served: &mut BTreeSet<String>) {
+    for item in std::fs::read_dir(folder).expect("sources") {
+        let path = item.expect("an item").path();
+        if path.is_dir() {
+            routes_collect(&path, served);
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap_or_default();
+        for begin in [".route(\"", ".route(\n", "path = \""] {
+            let parts = source.split(begin).skip(1);
+            let named = parts.filter_map(|part| part.trim_start().trim_start_matches('"').split('"').next());
+            served.extend(named.filter(|path| path.starts_with("/v1/")).map(str::to_owned));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
-use crate::support::shop::Start;
+use crate::support::shop::{By, Start};
 use crate::support::wait_until;
 
 #[test]
@@ -41,7 +41,8 @@ fn refused(output: &Output) -> String {
 
 fn tables_go_out_and_come_in(desk: &Desk) {
     let file = desk.shop.dir.join("people.csv");
-    let rows = "first_name,phone,programme,balance\nIdabell,+4915112345678,points,250\nOle,0151,points,1\nUlf,,tea,\n";
+    let rows = "first_name,phone,programme,balance,visits,ltv_minor\nIdabell,+4915112345678,points,250,9,25000\n\
+                Ole,0151,points,1,,\nUlf,,tea,,,\n";
     fs::write(&file, rows).expect("written");
     let import = |more: &[&str]| {
         let arguments: Vec<&str> = ["import", file.to_str().expect("text")].iter().chain(more).copied().collect();
@@ -56,7 +57,19 @@ fn tables_go_out_and_come_in(desk: &Desk) {
     assert_eq!(customers(), Some(1));
     let errors = fs::read_to_string(desk.shop.dir.join("people.errors.csv")).expect("the rows that were not taken");
     assert_eq!(errors.lines().count(), 3, "{errors}");
-    assert!(errors.starts_with("first_name,phone,programme,balance,error\r\nOle,0151,points,1,"), "{errors}");
+    let head = "first_name,phone,programme,balance,visits,ltv_minor,error\r\nOle,0151,points,1,,,";
+    assert!(errors.starts_with(head), "{errors}");
+    let found = desk.shop.get("/v1/customers?query=idabell").expect(200);
+    let serial = found["customers"][0]["cards"][0].as_str().expect("a card").to_owned();
+    let card = desk.shop.standing(&serial);
+    assert_eq!((&card["balance"], &card["earned"], &card["visits"]), (&json!(250), &json!(250), &json!(9)));
+    assert_eq!((&card["ltv_minor"], &card["tx_amount_minor"]), (&json!(25_000), &json!(0)));
+    // Brought along, not given by hand: one row, and it counts as no visit.
+    let history = desk.shop.get(&format!("/v1/cards/{serial}/history")).expect(200);
+    let rows = history["rows"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["kind"], &rows[0]["change"]), (1, &json!("opening"), &json!(250)), "{history:#}");
+    let by_till = desk.shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "opening", "figures": {} }));
+    by_till.token(&desk.shop.token(By::Till)).send().problem(409, "needs_manager");
 
     let told = said(&desk.shop.cli(&["export", "customers"]));
     assert!(told.contains("\r\nIdabell,,,'+4915112345678,"), "{told}");

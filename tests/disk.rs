@@ -3,6 +3,7 @@
 //! was not booked, and booking goes on without a restart.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use crate::support::counting::{Counting, books_hold};
 use crate::support::dice::{Dice, seed};
 use crate::support::faults::{Call, Disk, Fault, Times};
-use crate::support::shop::{Shop, Start};
+use crate::support::shop::{By, Shop, Start};
+use crate::support::taps::Taps;
 use crate::support::wait_until;
 
 /// Power cuts in one test run; `STAMPD_TEST_POWER_CUTS` sets another number.
@@ -47,6 +49,7 @@ fn a_disk_that_fails_is_told_and_nothing_is_booked_until_it_works() {
         (Call::Write, Fault::Eio, Times::ForGood, "storage_fault"),
         (Call::Write, Fault::Enospc, Times::Some(1), "disk_full"),
         (Call::Write, Fault::Enospc, Times::ForGood, "disk_full"),
+        (Call::Write, Fault::Erofs, Times::ForGood, "storage_fault"),
         (Call::Sync, Fault::Eio, Times::Some(1), "storage_fault"),
         (Call::Sync, Fault::Eio, Times::ForGood, "storage_fault"),
         // SQLite does not tell why a sync failed.
@@ -192,6 +195,113 @@ fn a_disk_that_fills_up_under_load_loses_nothing_and_booking_goes_on() {
     assert_eq!(ledger_part(&shop).0, "ok");
     tills.iter_mut().for_each(Counting::all_answers_hold);
     books_hold_in(&shop, &tills);
+    shop.stop();
+}
+
+/// Fills the disk behind that path but for so many bytes.
+fn fill(path: &Path, but_bytes: u64) -> fs::File {
+    let file = fs::File::options().create(true).append(true).open(path).expect("a file");
+    let free = || {
+        let disk = rustix::fs::fstatvfs(&file).expect("asked");
+        disk.f_bavail * disk.f_frsize
+    };
+    while free() > but_bytes {
+        std::io::Write::write_all(&mut &file, &[0; 65536]).expect("written");
+    }
+    file
+}
+
+#[test]
+fn the_reserve_ends_what_was_begun_and_comes_back_with_the_space() {
+    let mut shop = Shop::closed();
+    let dir = shop.dir.display().to_string();
+    fs::create_dir(shop.dir.join("small")).expect("a folder");
+    shop.mounts_set(&format!("mount -t tmpfs -o size=48m tmpfs {dir}/small; cp {dir}/ledger.db {dir}/small/"));
+    shop.config_change(|text| text.replace("path = \"ledger.db\"", "path = \"small/ledger.db\""));
+    shop.start(Start::Run);
+    let (serial, ballast, full) = (points_card(&shop, 0), shop.seen("small/ledger.ballast"), shop.seen("small/full"));
+    assert_eq!(fs::metadata(&ballast).expect("a reserve").len(), 16 << 20);
+    passes_made(&shop);
+    let ask = || shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));
+    ask().send().expect(201);
+    passes_made(&shop);
+    fill(&full, 3 << 20);
+    // The daemon's own work may be what finds the disk so; a posting is booked with the reserve, or refused after it.
+    let (mut booked, mut refused) = (1, None);
+    wait_until("the reserve is used", || {
+        let posting = ask();
+        let answer = posting.send();
+        match answer.status {
+            201 => booked += 1,
+            _ => {
+                answer.problem(503, "disk_full");
+                refused = Some(posting);
+            }
+        }
+        refused.is_some()
+    });
+    let refused = refused.expect("a refusal");
+    assert!(booked <= 2, "{booked} postings after the disk was as good as full");
+    assert!(!ballast.exists(), "the space was given back");
+    let (state, remedy) = ledger_part(&shop);
+    assert_eq!(state, "down");
+    assert!(remedy.expect("a remedy").contains("free some space"));
+    // Reads go on, and what was made for cards that moved before is noted: the outbox empties.
+    assert_eq!(shop.standing(&serial)["balance"], json!(booked));
+    passes_made(&shop);
+    refused.send().problem(503, "disk_full");
+    fs::remove_file(&full).expect("removed");
+    refused.send().expect(201);
+    assert_eq!(fs::metadata(&ballast).expect("the reserve again").len(), 16 << 20);
+    assert_eq!(ledger_part(&shop), ("ok".to_owned(), None));
+    assert_eq!(shop.standing(&serial)["balance"], json!(booked + 1));
+    shop.stop();
+}
+
+#[test]
+fn a_tap_that_the_disk_refuses_is_told_to_the_staff() {
+    let (mut taps, disk) = Taps::open_prepared(|shop| Disk::under(shop, "ledger.db"));
+    let card = taps.shop.card("cafe10", 0);
+    for (slot, fault, code, said) in
+        [(0, Fault::Enospc, "disk_full", "the disk is full"), (1, Fault::Eio, "storage_fault", "the storage failed")]
+    {
+        passes_made(&taps.shop);
+        taps.free(slot);
+        disk.fails(Call::Write, fault, 0, Times::ForGood);
+        let phone = Box::new(taps.iphone(&card));
+        let told = taps.tap(slot, phone);
+        assert_eq!((&told["outcome"], &told["code"]), (&json!("refused"), &json!(code)), "{told:#}");
+        let text = told["text"].as_str().expect("a text");
+        assert!(text.starts_with("Nothing was booked") && text.contains(said), "{text}");
+        disk.works();
+    }
+    // Told once and not kept; the next tap is booked, and a listener's place in the stream was not lost.
+    let phone = Box::new(taps.iphone(&card));
+    assert_eq!(taps.tap(0, phone)["outcome"], "awarded");
+    let mut later = taps.shop.ask(By::Manager, "GET", "/v1/events").header("Last-Event-ID", "0").stream();
+    loop {
+        let event = later.next().expect("an event");
+        assert!(event.name != "tap.refused", "{}", event.data);
+        if event.name == "tap.presented" {
+            break;
+        }
+    }
+    taps.shop.verify();
+}
+
+#[test]
+fn a_file_system_that_is_read_only_stops_the_start_and_says_so() {
+    let mut shop = Shop::closed();
+    let dir = shop.dir.display().to_string();
+    fs::create_dir(shop.dir.join("small")).expect("a folder");
+    let made = format!("mount -t tmpfs -o size=48m tmpfs {dir}/small; cp {dir}/ledger.db {dir}/small/");
+    shop.mounts_set(&format!("{made}; mount -o remount,ro {dir}/small"));
+    shop.config_change(|text| text.replace("path = \"ledger.db\"", "path = \"small/ledger.db\""));
+    let said = shop.start_fails();
+    assert!(said.contains("read-only") && said.contains("mount it writable"), "{said}");
+    shop.mounts_set(&made);
+    shop.start(Start::Run);
+    shop.entry(&points_card(&shop, 0), &json!({ "kind": "adjust", "value": 1 }));
     shop.stop();
 }
 

@@ -230,6 +230,14 @@ fn a_damaged_or_newer_ledger_fails_and_is_left_as_it_is() {
     shop.doctor().assert_failed("ledger", "ledger.db", "backup");
     assert!(std::fs::read(&ledger).expect("there").starts_with(b"no database"), "left as it was");
     std::fs::remove_file(&ledger).expect("removed");
+    // There were books: that the daemon will make new ones is not so.
+    shop.doctor().assert_failed("ledger", "a copy of its events in ", "stampd ledger restore");
+    std::fs::remove_dir_all(shop.dir.join("segments")).expect("removed");
+    let backups = shop.dir.join("backups");
+    std::fs::create_dir_all(&backups).expect("a folder");
+    std::fs::write(backups.join("ledger-20260101T033000Z.db"), "a backup").expect("written");
+    shop.doctor().assert_failed("ledger", "1 backup(s) in ", "stampd ledger restore");
+    std::fs::remove_dir_all(&backups).expect("removed");
     let told = shop.doctor();
     assert!(told.of("ledger", "ok")[0].contains("first start"), "{:#?}", told.checks);
 }

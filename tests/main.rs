@@ -25,6 +25,7 @@ mod passes_cli;
 mod presentation;
 mod reader;
 mod replay;
+mod rot;
 mod scanners;
 mod support;
 mod systemd;

@@ -1,7 +1,7 @@
 //! Fobs, tags and bare chips at the counter of a running daemon, over a real pcscd: their grades, what is refused, and how
 //! they are bound to a card and taken from it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stampd::tools::phone::Handset;
 use stampd::tools::phone::bare::{BareChip, BareKind};
 use stampd::tools::phone::ntag::Ntag;
@@ -60,6 +60,45 @@ fn tag(text: &str, faults: &[&str]) -> Box<dyn Handset> {
 
 fn chip(kind: BareKind, uid: &[u8]) -> Box<dyn Handset> {
     Box::new(BareChip::new(kind, uid))
+}
+
+#[test]
+fn a_fob_of_a_card_that_was_joined_shows_the_card_that_stays() {
+    let mut desk = Desk::open();
+    let card = |desk: &Desk, index| desk.taps.shop.card("cafe10", index);
+    let text = |card: &Value, name: &str| card[name].as_str().expect("a text").to_owned();
+    let (stays, goes) = (card(&desk, 0), card(&desk, 1));
+    let (kept, joined, uid) = (text(&stays, "serial"), text(&goes, "serial"), text(&goes, "ntag424_uid"));
+    for (serial, count) in [(&kept, 9), (&joined, 10)] {
+        desk.taps.shop.entry(serial, &json!({ "kind": "adjust", "value": count }));
+    }
+    let fob = desk.fob(&uid, 7, &[]);
+    assert_eq!(desk.outcome(fob), told("awarded", "ntag424", "A"));
+    desk.taps.shop.entry(&kept, &json!({ "kind": "reward_add", "count": 1, "amount_minor": 0 }));
+    let path = format!("/v1/customers/{}/merge", text(&stays, "customer_id"));
+    desk.taps.shop.post(&path, &json!({ "from": text(&goes, "customer_id") })).send().expect(200);
+    // 9 and the 2 of the first tap meet and unlock, beside the reward of each.
+    let standing = desk.taps.shop.standing(&kept);
+    let figures = |standing: &Value| [&standing["balance"], &standing["rewards_available"]].map(|one| one.as_i64());
+    assert_eq!(figures(&standing), [Some(1), Some(3)], "{standing:#}");
+    // The fob lives on with the card that stays, and so does its counter.
+    let fob = desk.fob(&uid, 7, &[]);
+    assert_eq!(desk.outcome(fob), told("replayed", "ntag424", "A"));
+    let fob = desk.fob(&uid, 5, &[]);
+    assert_eq!(desk.outcome(fob), told("stale_token", "ntag424", "A"));
+    let shown = desk.fob(&uid, 8, &[]);
+    let answer = desk.taps.tap(0, shown);
+    assert!(["awarded", "refused", "already_counted"].iter().any(|came| answer["outcome"] == **came), "{answer:#}");
+    assert_eq!(answer["card"]["serial"], kept.as_str(), "{answer:#}");
+    assert_eq!(desk.taps.shop.standing(&joined)["status"], "deleted");
+    let media = desk.taps.shop.get(&format!("/v1/cards/{kept}/credentials")).expect(200);
+    let fobs = media["credentials"].as_array().expect("a list").iter().filter(|one| one["medium"] == "ntag424");
+    assert_eq!(fobs.filter(|one| one["revoked"] == false).count(), 2, "one of each card");
+    for reward in 0..3 {
+        let redeem = json!({ "kind": "reward_remove", "count": 1, "amount_minor": 0 });
+        assert_eq!(desk.taps.shop.entry(&kept, &redeem)["card"]["rewards_redeemed"], reward + 1);
+    }
+    desk.taps.shop.verify();
 }
 
 #[test]

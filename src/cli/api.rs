@@ -9,6 +9,7 @@ use crate::base::clock;
 use crate::base::config::Config;
 use crate::daemon;
 use crate::faces::door::{Here, Lan, LanSettings};
+use crate::faces::exchange;
 use crate::faces::lan::router;
 use crate::pure::wire::lan::{Problem, ReaderList};
 
@@ -70,7 +71,7 @@ impl Api {
             // The books are at hand without it.
             Err(_) => lan,
         };
-        Ok(Self { runtime, home: Home::Here(Here::new(router(lan))) })
+        Ok(Self { runtime, home: Home::Here(Here::new(router(lan, exchange::document()))) })
     }
 
     /// Reads.

@@ -159,8 +159,9 @@ fn export_customer(api: &Api, what: What, customer: &CustomerView, table: &mut T
     Ok(())
 }
 
-/// Columns that an import takes, beside those of a customer.
-const CARD_FIELDS: [&str; 2] = ["programme", "balance"];
+/// Columns that an import takes, beside those of a customer: the programme, and figures that the card had before.
+const CARD_FIELDS: [&str; 9] =
+    ["programme", "balance", "earned", "redeemed", "qualifying", "tx_amount_minor", "ltv_minor", "visits", "orders"];
 
 /// Columns of a customer that an import takes.
 const PERSON_FIELDS: usize = 8;
@@ -219,7 +220,8 @@ pub fn import(context: &Context, args: &ImportArgs) -> Result<()> {
 struct ImportRow {
     person: Map<String, Value>,
     programme: Option<String>,
-    balance: Option<i64>,
+    /// What the card had before, by the names of the API.
+    figures: Map<String, Value>,
 }
 
 fn row_of(
@@ -228,7 +230,7 @@ fn row_of(
     today: jiff::civil::Date,
     programmes: &[&str],
 ) -> Result<ImportRow, String> {
-    let mut row = ImportRow { person: Map::new(), programme: None, balance: None };
+    let mut row = ImportRow { person: Map::new(), programme: None, figures: Map::new() };
     for (name, cell) in heading.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
         match name.as_str() {
             "error" => {}
@@ -236,9 +238,14 @@ fn row_of(
                 return Err(format!("no programme is called '{cell}'"));
             }
             "programme" => row.programme = Some(cell.clone()),
-            "balance" => {
-                let units = cell.parse().map_err(|_| format!("balance: '{cell}' is no whole number"))?;
-                row.balance = (units != 0).then_some(units);
+            figure if CARD_FIELDS.contains(&figure) => {
+                let number: i64 = cell.parse().map_err(|_| format!("{figure}: '{cell}' is no whole number"))?;
+                if number < 0 {
+                    return Err(format!("{figure}: below 0"));
+                }
+                if number > 0 {
+                    row.figures.insert(name.clone(), json!(number));
+                }
             }
             "groups" => {
                 let groups: Vec<&str> = cell.split(';').map(str::trim).filter(|group| !group.is_empty()).collect();
@@ -249,10 +256,7 @@ fn row_of(
             }
         }
     }
-    if row.balance.is_some_and(|units| units < 0) {
-        return Err("balance: below 0".to_owned());
-    }
-    if row.balance.is_some() && row.programme.is_none() {
+    if !row.figures.is_empty() && row.programme.is_none() {
         return Err("a balance needs its programme".to_owned());
     }
     let request: CustomerRequest =
@@ -274,10 +278,9 @@ fn row_import(api: &Api, row: &ImportRow) -> Result<()> {
     let customer = api.post("/v1/customers", &Value::Object(row.person.clone()))?;
     let Some(programme) = &row.programme else { return Ok(()) };
     let card = api.post("/v1/cards", &json!({ "customer_id": customer["id"], "programme": programme }))?;
-    if let Some(units) = row.balance {
+    if !row.figures.is_empty() {
         let serial = card["serial"].as_str().context("an answer without a serial")?;
-        let body =
-            json!({ "kind": "adjust", "value": units, "reason": "other", "comment": "opening balance, imported" });
+        let body = json!({ "kind": "opening", "figures": row.figures, "comment": "imported" });
         api.post(&format!("/v1/cards/{serial}/entries"), &body)?;
     }
     Ok(())

@@ -7,7 +7,8 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use crate::base::clock::Clock;
 use crate::pure::domain::Actor;
 use crate::pure::tap::{Opened, TapProblem};
-use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
+use crate::pure::text::{self, Unbooked};
+use crate::pure::wire::lan::{ReaderList, ReaderView, TapView, TimingView};
 use crate::pure::wire::text::json;
 use crate::shop::ledger::{LedgerError, WriteError};
 use crate::shop::reader::{
@@ -111,6 +112,7 @@ impl Desk {
         let (till, now) = (self.till.clone(), self.clock.now());
         let (reader, seen_ns, timing) = (shown.reader.clone().unwrap_or_default(), shown.seen_ns, shown.timing);
         let ledger = self.till.ledger();
+        let told = (shown.till.to_string(), shown.reader.clone());
         let written = match problem {
             None => ledger.write_wait(move |txn| till.present_in_txn(txn, &now, shown)),
             Some(problem) => ledger.write_wait(move |txn| till.unread_in_txn(txn, &now, shown, problem)),
@@ -130,16 +132,48 @@ impl Desk {
                 decision(&view)
             }
             Err(error) => {
-                let text = match error {
-                    WriteError::Work(TillError::Ledger(error)) | WriteError::Storage(error) => error.to_string(),
-                    WriteError::Work(TillError::Unknown { detail, .. }) => detail,
-                    WriteError::Work(other) => format!("{other:?}"),
+                let (why, text) = match error {
+                    WriteError::Work(TillError::Ledger(error)) | WriteError::Storage(error) => {
+                        if matches!(error, LedgerError::Damaged(_)) {
+                            self.till.ledger().suspect();
+                        }
+                        let full = matches!(error, LedgerError::DiskFull);
+                        (if full { Unbooked::DiskFull } else { Unbooked::StorageFault }, error.to_string())
+                    }
+                    WriteError::Work(TillError::Unknown { detail, .. }) => (Unbooked::StorageFault, detail),
+                    WriteError::Work(other) => (Unbooked::StorageFault, format!("{other:?}")),
                 };
+                self.unbooked_tell(told, why);
                 tracing::error!(error = %text, reader, "till.tap: a tap was not booked");
                 self.print(&format!("{reader} · not booked: {text} · {times}"));
                 Decision::Refused
             }
         }
+    }
+
+    /// Tells the staff of a tap that could not even be noted: it is sent to who listens now.
+    fn unbooked_tell(&self, (till, reader): (String, Option<String>), why: Unbooked) {
+        let now = self.clock.now();
+        let view = TapView {
+            visit: self.till.fresh_id(now.wall_ms).to_string(),
+            till: till.clone(),
+            reader,
+            medium: None,
+            grade: None,
+            at: now.moment().rfc3339(),
+            card: None,
+            customer_name: None,
+            outcome: "refused".to_owned(),
+            entries: Vec::new(),
+            code: Some(why.code().to_owned()),
+            text: text::unbooked(self.till.settings().language, why),
+            retry_after_s: None,
+            allowed: None,
+            cards: None,
+            clock_suspect: false,
+            timing_ms: TimingView::default(),
+        };
+        self.till.ledger().tell_unkept(now.wall_ms, "tap.refused", Some(&till), json(&view));
     }
 
     fn print(&self, line: &str) {

@@ -29,7 +29,7 @@ pub use counter::interface;
 pub use keys::keyring;
 pub use passes::{material, passes_of};
 pub use programmes::{parse_folder, rulebooks_of};
-pub use recovery::{CopyUse, RestorePlan, Restored, restore};
+pub use recovery::{CopyUse, RestorePlan, Restored, restore, traces_of_books};
 pub use signing::{open as signing_open, open_one as signing_open_one};
 pub use tls::{LanCertificate, lan_certificate};
 
@@ -214,7 +214,9 @@ impl Daemon {
             }),
         )
         .with_passes(passes.clone());
-        let pages = api::router(lan.clone()).merge(console::router(lan.clone())).merge(exchange::router(lan.clone()));
+        let pages = api::router(lan.clone(), exchange::document())
+            .merge(console::router(lan.clone()))
+            .merge(exchange::router(lan.clone()));
         let doors = Doors::open(&config.api, pages, lan.stopping.clone(), tls).await?;
         let (readers, scanners) = (Some(readers), Some(scanners));
         Ok(Self { till, clock, config, lan, doors, readers, scanners, desk, backups, passes, signals })
@@ -334,7 +336,7 @@ fn segments_part(segments: SegmentState) -> PartView {
     PartView { name: "segments".to_owned(), state: state.to_owned(), detail, remedy }
 }
 
-/// Tells systemd that the ledger still commits, at half the interval it asks for; nothing where it asks for none.
+/// Tells systemd that the ledger's writer still answers, at half the interval it asks for; nothing where it asks for none.
 fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
     let interval = sd_notify::watchdog_enabled()?;
     Some(tokio::spawn(async move {
@@ -342,7 +344,8 @@ fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
         loop {
             ticks.tick().await;
             let answered = ledger.write(|_| Ok::<(), LedgerError>(())).await;
-            if matches!(answered, Ok(Ok(()))) {
+            // A full or faulty disk is answered too: no start of the daemon would mend it, and reads go on.
+            if answered.is_ok() {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             }
         }

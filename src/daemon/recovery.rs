@@ -7,12 +7,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use super::backup::{backup_verify, backups_of};
-use super::scrub::Looked;
+use super::scrub::{Depth, Looked};
 use crate::base::config::Config;
 use crate::shop::ledger::{LedgerError, Replayed, Restoring, mark_path, segments_hold, segments_set_aside, set_aside};
 
 /// How every SQLite file begins (sqlite.org/fileformat2.html section 1.3).
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What tells that there were books where no ledger is now, in words; empty where nothing does.
+pub fn traces_of_books(config: &Config) -> Vec<String> {
+    let mut traces = Vec::new();
+    let backups = backups_of(&config.backup.dir);
+    if !backups.is_empty() {
+        traces.push(format!("{} backup(s) in {}", backups.len(), config.backup.dir.display()));
+    }
+    if segments_hold(&config.ledger.segments) {
+        traces.push(format!("a copy of its events in {}", config.ledger.segments.display()));
+    }
+    if damaged_beside(&config.ledger.path) {
+        traces.push(format!("a damaged ledger that was moved aside, beside {}", config.ledger.path.display()));
+    }
+    traces
+}
 
 /// Refuses to begin with empty books where there were some: the ledger is not there, and backups of it are, or a damaged
 /// one that was moved aside.
@@ -21,8 +37,7 @@ pub fn lost_check(config: &Config) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
-    let copies = !backups_of(&config.backup.dir).is_empty() || segments_hold(&config.ledger.segments);
-    if copies || damaged_beside(path) {
+    if !traces_of_books(config).is_empty() {
         bail!(LedgerError::Missing { path: path.clone() });
     }
     Ok(())
@@ -151,7 +166,7 @@ pub fn restore(config: &Config, plan: &RestorePlan<'_>, now_ms: i64) -> Result<R
 
 /// Whether there is a ledger that nobody needs to bring back.
 fn ledger_is_whole(path: &Path) -> bool {
-    !mark_path(path).exists() && super::scrub::check(path).is_ok_and(|looked| looked == Looked::Whole)
+    !mark_path(path).exists() && super::scrub::check(path, Depth::Whole).is_ok_and(|looked| looked == Looked::Whole)
 }
 
 fn newest_verified(config: &Config, passed_over: &mut Vec<String>) -> Option<PathBuf> {

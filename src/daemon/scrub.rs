@@ -1,5 +1,8 @@
 //! The ledger's file is looked over in the background (SYNC.md row 6): a while after the start, every night, and whenever
 //! something read was not as it should be. What is found damaged books nothing more.
+//!
+//! Each look covers the file as SQLite sees it, the newest part of the chain and the checksum of every standing; one that a
+//! suspicion asked for, the whole chain.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,19 +30,30 @@ pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
         loop {
             ticks.tick().await;
             looks += 1;
-            if !ledger.suspected_take() && looks < LOOKS_A_DAY {
+            let depth = if ledger.suspected_take() { Depth::Whole } else { Depth::Newest };
+            if depth == Depth::Newest && looks < LOOKS_A_DAY {
                 continue;
             }
             looks = 0;
             let (tell, told) = tokio::sync::oneshot::channel();
             let path = ledger.path().to_owned();
             // A thread that nobody waits for: a large file takes longer than the daemon may take to stop.
-            let spawned = std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path)));
+            let spawned =
+                std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path, depth)));
             if let (Ok(_), Ok(Err(what))) = (spawned, told.await) {
                 ledger.condemn(&what);
             }
         }
     })
+}
+
+/// How much of the chain a look covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Its newest part: what older events say is checked whenever it is read, and every night with the backup.
+    Newest,
+    /// All of it.
+    Whole,
 }
 
 /// How far a look got that found nothing wrong.
@@ -52,8 +66,8 @@ pub enum Looked {
 }
 
 /// Looks a ledger's file over; the error says in one sentence what is wrong with it.
-pub fn check(path: &Path) -> Result<Looked, String> {
-    match faults(path) {
+pub fn check(path: &Path, depth: Depth) -> Result<Looked, String> {
+    match faults(path, depth) {
         Ok(faults) => faults.into_iter().next().map_or(Ok(Looked::Whole), Err),
         Err(LedgerError::Damaged(what)) => Err(what),
         Err(error) => {
@@ -64,12 +78,16 @@ pub fn check(path: &Path) -> Result<Looked, String> {
     }
 }
 
-fn faults(path: &Path) -> Result<Vec<String>, LedgerError> {
+fn faults(path: &Path, depth: Depth) -> Result<Vec<String>, LedgerError> {
     ReadOnly::open(path)?.with(|reads| {
         let mut faults = reads.file_check()?;
-        let (_, _, newest) = reads.counts()?;
-        let chain = reads.chain_check((newest - CHAIN_CHECKED).max(0))?;
-        faults.extend(chain.faults.iter().map(ToString::to_string));
+        let after = match depth {
+            Depth::Newest => (reads.newest_position()? - CHAIN_CHECKED).max(0),
+            Depth::Whole => 0,
+        };
+        faults.extend(reads.chain_check(after)?.faults.iter().map(ToString::to_string));
+        let changed = reads.standings_changed(1)?;
+        faults.extend(changed.iter().map(|serial| format!("the standing of card {serial} was changed on the disk")));
         Ok(faults)
     })
 }

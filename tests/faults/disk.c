@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { CALL_WRITE = 1, CALL_SYNC = 2 };
-enum { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_POWER };
+enum { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_POWER, FAULT_EROFS };
 
 /* The control file; the same order stands in tests/support/faults.rs. */
 struct control {
@@ -194,6 +194,7 @@ static ssize_t written(int fd, const void *bytes, size_t length, off_t offset, i
     switch (suffers(CALL_WRITE)) {
     case FAULT_EIO: errno = EIO; return -1;
     case FAULT_ENOSPC: errno = ENOSPC; return -1;
+    case FAULT_EROFS: errno = EROFS; return -1;
     case FAULT_SHORT: length = length > 1 ? length / 2 : length; break;
     }
     if (whole_disk && placed) return write_remembered(fd, path, bytes, length, offset);

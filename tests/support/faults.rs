@@ -29,6 +29,8 @@ pub enum Fault {
     Short = 3,
     /// The power goes: what was not synced is lost, torn or out of order, and the process ends.
     Power = 4,
+    /// The file system was mounted read-only after a fault.
+    Erofs = 5,
 }
 
 /// How often they fail.

@@ -448,7 +448,8 @@ pub fn copy_folder(from: &Path, to: &Path) {
         let kind = item.file_type().expect("a kind");
         if kind.is_dir() {
             copy_folder(&item.path(), &to.join(item.file_name()));
-        } else if kind.is_file() {
+        } else if kind.is_file() && item.path().extension().is_none_or(|end| end != "ballast") {
+            // The space that a ledger keeps is kept for each by itself.
             fs::copy(item.path(), to.join(item.file_name())).expect("copied");
         }
     }

@@ -30,16 +30,21 @@ impl Taps {
         Self { shop, pcscd, events }
     }
 
-    /// As [`Taps::open`], with another configuration.
-    pub fn open_with(change: impl FnOnce(String) -> String) -> Self {
+    /// As [`Taps::open`], with something done to the shop before it opens.
+    pub fn open_prepared<T>(prepare: impl FnOnce(&mut Shop) -> T) -> (Self, T) {
         let pcscd = Pcscd::start();
         let mut shop = Shop::closed();
         let (name, socket) = pcscd.env();
         shop.environment_set(name, socket);
-        shop.config_change(change);
+        let prepared = prepare(&mut shop);
         shop.start(Start::Run);
         let events = Some(shop.events());
-        Self { shop, pcscd, events }
+        (Self { shop, pcscd, events }, prepared)
+    }
+
+    /// As [`Taps::open`], with another configuration.
+    pub fn open_with(change: impl FnOnce(String) -> String) -> Self {
+        Self::open_prepared(|shop| shop.config_change(change)).0
     }
 
     /// Ends the daemon without a word, and starts it again on the same books.

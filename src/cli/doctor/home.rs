@@ -9,6 +9,7 @@ use super::doors::Daemon;
 use super::finding::Finding;
 use crate::base::clock::{Clock, Ground};
 use crate::base::config::Config;
+use crate::daemon::traces_of_books;
 use crate::shop::ledger::{LedgerError, ReadOnly, Reads};
 
 /// Events whose chain is looked at, as at the daemon's start; the rest is `ledger verify`'s.
@@ -160,7 +161,15 @@ fn try_writing(folder: &Path) -> std::io::Result<()> {
 /// The ledger: whether it opens, its schema, the newest part of its chain, the file. It is only read.
 pub fn ledger(patient: &Patient) -> Vec<Finding> {
     let path = &patient.config.ledger.path;
-    if !path.exists() {
+    if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
+        let traces = traces_of_books(&patient.config);
+        if !traces.is_empty() {
+            return vec![Finding::fail(
+                "ledger",
+                format!("{} is missing or empty, and there is {}", path.display(), traces.join(", and ")),
+                "run 'stampd ledger restore', which brings everything back; the daemon begins no empty books before",
+            )];
+        }
         return vec![Finding::ok(
             "ledger",
             format!("{} is not there yet; the daemon makes it at its first start", path.display()),
@@ -193,6 +202,8 @@ fn look(reads: &Reads<'_>) -> Result<Vec<Finding>, LedgerError> {
     let mut faults = reads.file_check()?;
     let chain = reads.chain_check((newest - CHAIN_CHECKED).max(0))?;
     faults.extend(chain.faults.iter().map(ToString::to_string));
+    let changed = reads.standings_changed(FAULTS_TOLD)?;
+    faults.extend(changed.iter().map(|serial| format!("the standing of card {serial} was changed on the disk")));
     if faults.is_empty() {
         let found = format!(
             "{customers} customers, {cards} cards, {newest} events; the file and the newest {} of the chain hold",

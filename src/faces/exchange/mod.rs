@@ -12,7 +12,9 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use utoipa::openapi::OpenApi as OpenApiDocument;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::faces::door::{Caller, Fault, Lan, guard, panicked};
 use crate::pure::domain::Serial;
@@ -20,20 +22,41 @@ use crate::pure::wire::lan::{CardView, CustomerView, EntryView};
 
 /// The files, with the checks of Host that the API has.
 pub fn router(lan: Lan) -> Router {
-    Router::new()
-        .route("/v1/cards/{serial}/history.csv", get(history_csv))
-        .route("/v1/cards/{serial}/history.xlsx", get(history_xlsx))
+    let (routes, _) = files().split_for_parts();
+    routes
         .layer(middleware::from_fn_with_state(lan.clone(), guard))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
         .with_state(lan)
 }
 
+/// What the API's document says of the files.
+pub fn document() -> OpenApiDocument {
+    files().split_for_parts().1
+}
+
+fn files() -> OpenApiRouter<Lan> {
+    OpenApiRouter::new().routes(routes!(history_csv)).routes(routes!(history_xlsx))
+}
+
+/// A card's whole history as CSV: UTF-8, a heading, the oldest row first.
+#[utoipa::path(
+    get, path = "/v1/cards/{serial}/history.csv", tag = "cards", params(("serial" = String, Path)),
+    responses((status = 200, description = "the table", content_type = "text/csv", body = String))
+)]
 async fn history_csv(State(lan): State<Lan>, _caller: Caller, Path(serial): Path<String>) -> Result<Response, Fault> {
     let (serial, table) = history(&lan, &serial).await?;
     let bytes = table.csv().map_err(|_| Fault::internal())?;
     Ok(file(&format!("history-{serial}.csv"), "text/csv; charset=utf-8", bytes))
 }
 
+/// A card's whole history as a workbook, with the rows of the CSV.
+#[utoipa::path(
+    get, path = "/v1/cards/{serial}/history.xlsx", tag = "cards", params(("serial" = String, Path)),
+    responses((
+        status = 200, description = "the workbook",
+        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body = Vec<u8>
+    ))
+)]
 async fn history_xlsx(State(lan): State<Lan>, _caller: Caller, Path(serial): Path<String>) -> Result<Response, Fault> {
     let (serial, table) = history(&lan, &serial).await?;
     let bytes = table.xlsx("History").map_err(|_| Fault::internal())?;

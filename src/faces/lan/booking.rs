@@ -94,6 +94,10 @@ impl Booking {
             Err(fault) => {
                 // A disk that takes no write can still be read: what was answered once is answered again.
                 let is_storage = matches!(fault, WriteError::Storage(_));
+                if matches!(&fault, WriteError::Work(fault) if fault.0.code == "storage_fault") {
+                    // What the work read was not as it should be.
+                    lan.ledger.suspect();
+                }
                 let known = lan.read(move |_, reads| Ok(reads.answer_fetch(token, &key, &body_hash)?));
                 match if is_storage { known.await.ok() } else { None } {
                     Some(Stored::Answered(answer)) => Answered { answer, hit: true },

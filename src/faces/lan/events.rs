@@ -30,7 +30,8 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// The live events: `tap.presented`, `tap.refused`, `card.updated`, `reader.up`, `reader.down`, ….
 ///
 /// The first event is `hello`. With `Last-Event-ID` the stream goes on after that event; where it is older than 24 hours
-/// an event `reset` comes first, and the listener reads anew what it needs.
+/// an event `reset` comes first, and the listener reads anew what it needs. A `tap.refused` with `disk_full` or
+/// `storage_fault` has no id: nothing could be written, so it is told once and not kept.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(("Last-Event-ID" = Option<i64>, Header, description = "the last event that was received")),
@@ -101,6 +102,7 @@ async fn stream(lan: Lan, till: Option<TillId>, resume: Option<i64>, sender: Sen
             () = sender.closed() => return Ok(()),
         };
         match row {
+            Ok(row) if row.id == LiveRow::UNKEPT => send_row(till.as_ref(), row, &sender).await?,
             Ok(row) if row.id <= sent => {}
             Ok(row) => {
                 sent = row.id;
@@ -132,7 +134,10 @@ async fn catch_up(lan: &Lan, till: Option<&TillId>, sent: &mut i64, sender: &Sen
 async fn send_row(till: Option<&TillId>, row: LiveRow, sender: &Sender) -> Result<(), End> {
     let foreign = matches!((till, &row.till), (Some(own), Some(of)) if own.as_str() != of);
     if !foreign {
-        sender.send(Ok(Event::default().id(row.id.to_string()).event(row.name).data(row.data))).await?;
+        let event = Event::default().event(row.name).data(row.data);
+        // Without an id a listener's place in the stream stays where it is.
+        let event = if row.id == LiveRow::UNKEPT { event } else { event.id(row.id.to_string()) };
+        sender.send(Ok(event)).await?;
     }
     Ok(())
 }

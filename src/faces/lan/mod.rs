@@ -18,10 +18,11 @@ mod reports;
 mod sales;
 mod scans;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::Extension;
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -49,7 +50,7 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 struct Document;
 
 /// The routes of the API and its document.
-fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
+fn api(others: OpenApiDocument) -> (Router<Lan>, OpenApiDocument) {
     let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(device::health))
         .routes(routes!(device::readers))
@@ -90,6 +91,7 @@ fn api() -> (Router<Lan>, utoipa::openapi::OpenApi) {
         .routes(routes!(device::staff_list))
         .routes(routes!(openapi))
         .split_for_parts();
+    document.merge(others);
     problems_describe(&mut document);
     (routes, document)
 }
@@ -134,16 +136,25 @@ fn problems_describe(document: &mut OpenApiDocument) {
     }
 }
 
-/// The OpenAPI 3.1 document, as served at `/v1/openapi.json`.
-pub fn openapi_json() -> String {
-    // The document holds no maps with foreign keys, so it always turns into JSON.
-    api().1.to_pretty_json().unwrap_or_default()
+/// The OpenAPI document; its text is made when it is first asked for.
+struct Described {
+    document: OpenApiDocument,
+    text: OnceLock<String>,
 }
 
-/// The whole API. `doors_of_lan` adds what only network listeners need: the Host and Origin checks.
-pub fn router(lan: Lan) -> Router {
-    let (routes, _) = api();
+impl Described {
+    fn text(&self) -> &str {
+        // The document holds no maps with foreign keys, so it always turns into JSON.
+        self.text.get_or_init(|| self.document.to_pretty_json().unwrap_or_default())
+    }
+}
+
+/// The whole API. `others` describes the routes that other faces add to it. `doors_of_lan` adds what only network listeners
+/// need: the Host and Origin checks.
+pub fn router(lan: Lan, others: OpenApiDocument) -> Router {
+    let (routes, document) = api(others);
     routes
+        .layer(Extension(Arc::new(Described { document, text: OnceLock::new() })))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -157,9 +168,8 @@ pub fn router(lan: Lan) -> Router {
     get, path = "/v1/openapi.json", tag = "device", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
-async fn openapi() -> Response {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.get_or_init(openapi_json).as_str()).into_response()
+async fn openapi(Extension(described): Extension<Arc<Described>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], described.text().to_owned()).into_response()
 }
 
 async fn unknown_route() -> Fault {

@@ -90,6 +90,10 @@ tap-clock_suspect-advice = Der Uhr dieser Kasse ist gerade nicht zu trauen, desh
 tap-chip_error = Nicht verstanden. Nochmal, oder Barcode scannen.
 tap-chip_error-advice = Handy und Leser haben sich nicht verstanden. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
 
+# Nicht gebucht, was auch immer die Regeln sagen.
+unbooked-disk_full = Nichts gebucht: Der Speicher ist voll. Besuch notieren und der Leitung Bescheid geben.
+unbooked-storage_fault = Nichts gebucht: Der Speicher ist gestört. Besuch notieren und der Leitung Bescheid geben.
+
 # Statuswörter von Apple VAS für das Personal (apple-vas.md, Abschnitt 7).
 vas-reader-error = Fehler am Leser. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
 vas-no-vas = Dieses Gerät bietet keinen Pass über Funk. Den Barcode auf dem Pass scannen.

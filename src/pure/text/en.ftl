@@ -90,6 +90,10 @@ tap-clock_suspect-advice = The clock of this till cannot be trusted at the momen
 tap-chip_error = Not understood. Try again or scan the barcode.
 tap-chip_error-advice = The phone and the reader did not understand each other. Try again, or scan the barcode on the pass.
 
+# Taps that could not be booked, whatever the rules say.
+unbooked-disk_full = Nothing was booked: the disk is full. Note the visit on paper and tell the owner.
+unbooked-storage_fault = Nothing was booked: the storage failed. Note the visit on paper and tell the owner.
+
 # Status words of Apple VAS for the staff (apple-vas.md section 7).
 vas-reader-error = Reader error. Try again, or scan the barcode on the pass.
 vas-no-vas = This device offers no pass over the air. Scan the barcode on the pass.

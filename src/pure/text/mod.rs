@@ -131,6 +131,33 @@ pub fn tap_problem(language: Language, problem: TapProblem) -> String {
     fill(language, &format!("tap-{}-advice", problem.name()), &[])
 }
 
+/// Why a tap was not booked, whatever the rules say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unbooked {
+    /// The disk of the device is full.
+    DiskFull,
+    /// The storage under the ledger failed.
+    StorageFault,
+}
+
+impl Unbooked {
+    /// Both of them.
+    pub const ALL: [Unbooked; 2] = [Unbooked::DiskFull, Unbooked::StorageFault];
+
+    /// The code of the API for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Unbooked::DiskFull => "disk_full",
+            Unbooked::StorageFault => "storage_fault",
+        }
+    }
+}
+
+/// What the staff is told of a tap that could not be booked.
+pub fn unbooked(language: Language, why: Unbooked) -> String {
+    fill(language, &format!("unbooked-{}", why.code()), &[])
+}
+
 /// The line for a tap that read no card.
 pub fn tap_problem_line(language: Language, problem: TapProblem) -> String {
     line(&fill(language, &format!("tap-{}", problem.name()), &[]))

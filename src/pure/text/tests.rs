@@ -56,6 +56,7 @@ fn no_message_is_left_over() {
         let used = match id.split_once('-').expect("ids have a family") {
             ("refusal", rest) => codes.contains(&rest.trim_end_matches("-figure")),
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
+            ("unbooked", rest) => Unbooked::ALL.iter().any(|why| why.code() == rest),
             ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
             ("reader", rest) => READER_STATES.contains(&rest),
             ("wallet", _) => WalletWord::ALL.iter().any(|word| word.id() == id),
@@ -84,6 +85,14 @@ fn every_word_of_the_console_is_there_and_short() {
         }
         assert!(login_locked(language, 900).contains("15 min"));
         assert_eq!(reader_state(language, "something_new"), "something new");
+    }
+}
+
+#[test]
+fn a_tap_that_could_not_be_booked_says_so_and_what_to_do() {
+    for why in Unbooked::ALL {
+        assert!(unbooked(Language::En, why).starts_with("Nothing was booked: "), "{why:?}");
+        assert!(unbooked(Language::De, why).starts_with("Nichts gebucht: "), "{why:?}");
     }
 }
 

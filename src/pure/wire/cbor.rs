@@ -251,6 +251,74 @@ fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
+/// The fields of an encoded map one after the other, without building it: for whoever needs a few of many. Bytes that
+/// [`Value::decode`] takes are read alike; others may pass, so what is read so must be known by its hash.
+pub struct Fields<'a> {
+    reader: Reader<'a>,
+    left: usize,
+    /// Items of the field before, which nobody looked at.
+    unread: usize,
+}
+
+/// A field's value as [`Fields`] tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance<'a> {
+    /// A signed integer.
+    Int(i64),
+    /// A byte string.
+    Bytes(&'a [u8]),
+    /// A text string.
+    Text(&'a str),
+    /// An array of so many items.
+    Items(usize),
+    /// Anything else.
+    Other,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the map with which `bytes` begin.
+    pub fn of(bytes: &'a [u8]) -> Result<Self, CborError> {
+        let mut reader = Reader { rest: bytes };
+        let [first] = reader.take_array()?;
+        if first >> 5 != 5 {
+            return Err(CborError::Unsupported);
+        }
+        let left = reader.length(first & 0x1F)?;
+        Ok(Self { reader, left, unread: 0 })
+    }
+
+    fn read(&mut self) -> Result<(u64, Glance<'a>), CborError> {
+        for _ in 0..std::mem::take(&mut self.unread) {
+            self.reader.skip(1)?;
+        }
+        let [head] = self.reader.take_array()?;
+        if head >> 5 != 0 {
+            return Err(CborError::Unsupported);
+        }
+        let key = self.reader.argument(head & 0x1F)?;
+        let first = *self.reader.rest.first().ok_or(CborError::Truncated)?;
+        if first >> 5 == 4 {
+            self.reader.take(1)?;
+            self.unread = self.reader.length(first & 0x1F)?;
+            return Ok((key, Glance::Items(self.unread)));
+        }
+        Ok((key, self.reader.skip(0)?))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u64, Glance<'a>), CborError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let read = self.read();
+        if read.is_err() {
+            self.left = 0;
+        }
+        Some(read)
+    }
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -282,6 +350,37 @@ impl<'a> Reader<'a> {
         // Every item of an array or map takes at least one byte, so a length beyond the rest is cut off, whatever it counts.
         let length = usize::try_from(self.argument(low)?).map_err(|_| CborError::Unsupported)?;
         if length > self.rest.len() { Err(CborError::Truncated) } else { Ok(length) }
+    }
+
+    /// One value, gone over; told where it is a scalar.
+    fn skip(&mut self, depth: usize) -> Result<Glance<'a>, CborError> {
+        if depth > DEPTH_MAX {
+            return Err(CborError::Unsupported);
+        }
+        let [first] = self.take_array()?;
+        let low = first & 0x1F;
+        let int = |number: u64| i64::try_from(number).map_err(|_| CborError::Unsupported);
+        Ok(match first >> 5 {
+            0 => Glance::Int(int(self.argument(low)?)?),
+            1 => Glance::Int(!int(self.argument(low)?)?),
+            2 => {
+                let length = self.length(low)?;
+                Glance::Bytes(self.take(length)?)
+            }
+            3 => {
+                let length = self.length(low)?;
+                Glance::Text(std::str::from_utf8(self.take(length)?).map_err(|_| CborError::Unsupported)?)
+            }
+            major @ (4 | 5) => {
+                let length = self.length(low)?;
+                for _ in 0..if major == 5 { 2 * length } else { length } {
+                    self.skip(depth + 1)?;
+                }
+                Glance::Other
+            }
+            _ if (0xF4..=0xF6).contains(&first) => Glance::Other,
+            _ => return Err(CborError::Unsupported),
+        })
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, CborError> {

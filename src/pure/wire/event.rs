@@ -5,7 +5,7 @@
 
 use openssl::sha::sha256;
 
-use super::cbor::{CborError, MapWriter, Value};
+use super::cbor::{CborError, Fields, Glance, MapWriter, Value};
 use super::entry::{entry_from, entry_value};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
@@ -131,6 +131,55 @@ pub fn event_read(bytes: &[u8]) -> Result<Event, EventError> {
         prev: map.bytes(key::PREV)?,
         what: happening_read(&map)?,
     })
+}
+
+/// What the chain and the ledger's columns repeat of an event. Where there is none a number is `None`, an id too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventHead<'a> {
+    /// Its device's life.
+    pub incarnation: i64,
+    /// Its number.
+    pub seq: i64,
+    /// Its id, 16 bytes.
+    pub id: &'a [u8],
+    /// Its logical clock.
+    pub hlc: i64,
+    /// The hash of the event before, 32 bytes.
+    pub prev: &'a [u8],
+    /// Its kind.
+    pub kind: &'a str,
+    /// The serial of the card that it is about.
+    pub card: Option<i64>,
+    /// The id of the customer whom it is about.
+    pub customer: Option<&'a [u8]>,
+    /// The id of its visit.
+    pub visit: Option<&'a [u8]>,
+    /// How many entries it has.
+    pub entries: usize,
+}
+
+/// Reads the head of canonical bytes without the rest: a fraction of what [`event_read`] costs. The bytes must be known
+/// by their hash.
+pub fn event_head(bytes: &[u8]) -> Result<EventHead<'_>, EventError> {
+    let mut head = EventHead::default();
+    for field in Fields::of(bytes)? {
+        match field? {
+            (key::VERSION, Glance::Int(EVENT_VERSION)) => {}
+            (key::VERSION, Glance::Int(version)) => return Err(EventError::Later(format!("layout {version}"))),
+            (key::INCARNATION, Glance::Int(number)) => head.incarnation = number,
+            (key::SEQ, Glance::Int(number)) => head.seq = number,
+            (key::ID, Glance::Bytes(id)) => head.id = id,
+            (key::HLC, Glance::Int(number)) => head.hlc = number,
+            (key::PREV, Glance::Bytes(hash)) => head.prev = hash,
+            (key::KIND, Glance::Text(kind)) => head.kind = kind,
+            (key::CARD, Glance::Int(bits)) => head.card = Some(bits),
+            (key::CUSTOMER, Glance::Bytes(id)) => head.customer = Some(id),
+            (key::VISIT, Glance::Bytes(id)) => head.visit = Some(id),
+            (key::ENTRIES, Glance::Items(count)) => head.entries = count,
+            _ => {}
+        }
+    }
+    Ok(head)
 }
 
 fn happening_read(map: &Value) -> Result<Happening, EventError> {
@@ -293,7 +342,22 @@ mod tests {
             .collect();
         assert_eq!(written, VECTORS, "canonical bytes changed: events that exist would break their chain");
         for (_, event) in events {
-            assert_eq!(event_read(&event_bytes(&event)), Ok(event));
+            let bytes = event_bytes(&event);
+            let what = &event.what;
+            let head = EventHead {
+                incarnation: 1,
+                seq: event.seq as i64,
+                id: event.id.0.as_bytes(),
+                hlc: event.hlc.0 as i64,
+                prev: &event.prev,
+                kind: what.kind.name(),
+                card: what.card.map(|serial| serial.bits() as i64),
+                customer: what.customer.as_ref().map(|id| id.0.as_bytes().as_slice()),
+                visit: what.visit.as_ref().map(|id| id.0.as_bytes().as_slice()),
+                entries: what.entries.len(),
+            };
+            assert_eq!(event_head(&bytes), Ok(head));
+            assert_eq!(event_read(&bytes), Ok(event));
         }
     }
 
@@ -309,6 +373,7 @@ mod tests {
         assert!(matches!(with(&pairs), Err(EventError::Later(_))));
         for length in 0..bytes.len() {
             assert!(event_read(&bytes[..length]).is_err(), "cut at {length}");
+            assert!(event_head(&bytes[..length]).is_err(), "cut at {length}");
         }
     }
 }

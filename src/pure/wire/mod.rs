@@ -2,6 +2,7 @@
 //! converted here and are never serialized themselves.
 
 pub mod cbor;
+pub mod checksum;
 pub mod entry;
 pub mod event;
 pub mod lan;

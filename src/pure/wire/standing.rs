@@ -1,18 +1,61 @@
 //! The stored snapshot of a card's standing. It is a cache of the fold, in no hash chain: another [`VERSION`] than ours is
-//! not read but folded anew.
+//! not read but folded anew. A CRC-32C over the card's serial and the snapshot ends it, so that a bit that flipped on the
+//! disk is found when the card is read, and one card's snapshot is never taken for another's.
 
 use jiff::civil::Date;
 
 use super::cbor::{CborError, MapWriter, Value};
+use super::checksum::crc32c;
 use super::entry::*;
 use crate::pure::domain::standing::*;
-use crate::pure::domain::{DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, VisitId};
+use crate::pure::domain::{DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, Serial, VisitId};
 
 /// The version of this snapshot. It rises with every change of [`Standing`] and of the fold.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
-/// The snapshot's bytes.
-pub fn standing_bytes(standing: &Standing) -> Vec<u8> {
+/// The last version without a checksum.
+const VERSION_BARE: i64 = 1;
+
+/// Why a snapshot is no standing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StandingError {
+    /// The checksum is that of other bytes.
+    #[error("its checksum does not fit: the bytes were changed on the disk")]
+    Changed,
+    /// The checksum fits and the snapshot cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] CborError),
+}
+
+/// The snapshot's bytes, for the card of that serial.
+pub fn standing_bytes(serial: Serial, standing: &Standing) -> Vec<u8> {
+    let mut bytes = snapshot(standing);
+    let crc = checksum(serial, &bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// Whether the bytes are as they were written for the card of that serial; those of a version before the checksum are.
+pub fn standing_intact(serial: Serial, bytes: &[u8]) -> bool {
+    checked(serial, bytes).is_ok()
+}
+
+/// The bytes before the checksum; `None` where there is none yet.
+fn checked(serial: Serial, bytes: &[u8]) -> Result<Option<&[u8]>, StandingError> {
+    if let Some((snapshot, crc)) = bytes.split_last_chunk::<4>()
+        && checksum(serial, snapshot) == u32::from_le_bytes(*crc)
+    {
+        return Ok(Some(snapshot));
+    }
+    let is_bare = Value::decode(bytes).and_then(|value| value.int(0)).is_ok_and(|version| version == VERSION_BARE);
+    if is_bare { Ok(None) } else { Err(StandingError::Changed) }
+}
+
+fn checksum(serial: Serial, snapshot: &[u8]) -> u32 {
+    crc32c(&[&serial.bits().to_be_bytes(), snapshot].concat())
+}
+
+fn snapshot(standing: &Standing) -> Vec<u8> {
     let mut map = MapWriter::default();
     map.int(0, VERSION)
         .put(1, counters_value(&standing.counters))
@@ -56,21 +99,26 @@ pub fn standing_bytes(standing: &Standing) -> Vec<u8> {
     map.done().encode()
 }
 
-/// The standing of a snapshot; `Ok(None)` for one of another version.
+/// The standing of a snapshot that was written for the card of that serial; `Ok(None)` for one of another version.
 ///
 /// # Errors
-/// Bytes that are no snapshot, as [`CborError`] tells.
-pub fn standing_from(bytes: &[u8]) -> Result<Option<Standing>, CborError> {
-    let value = &Value::decode(bytes)?;
+/// Bytes that were not written so, as [`StandingError`] tells.
+pub fn standing_from(serial: Serial, bytes: &[u8]) -> Result<Option<Standing>, StandingError> {
+    let Some(snapshot) = checked(serial, bytes)? else { return Ok(None) };
+    let value = &Value::decode(snapshot)?;
     if value.int(0)? != VERSION {
         return Ok(None);
     }
+    Ok(Some(standing_of(value)?))
+}
+
+fn standing_of(value: &Value) -> Result<Standing, CborError> {
     let number = |key| Ok(value.int_opt(key)?.unwrap_or(0));
     let birthday = match value.field(12) {
         Value::Null => None,
         used => Some(BirthdayUse { date: date(used, 0)?, transaction: transaction_from(used.field(1))? }),
     };
-    Ok(Some(Standing {
+    Ok(Standing {
         counters: counters_from(value.field(1))?,
         lots: all(value, 2, lot_from)?,
         owed: number(3)?,
@@ -103,7 +151,7 @@ pub fn standing_from(bytes: &[u8]) -> Result<Option<Standing>, CborError> {
             key => Some(key_from(key)?),
         },
         facts: u64::try_from(number(32)?).map_err(|_| CborError::Field(32))?,
-    }))
+    })
 }
 
 fn all<T>(value: &Value, key: u64, read: fn(&Value) -> Result<T, CborError>) -> Result<Vec<T>, CborError> {

@@ -107,20 +107,34 @@ proptest! {
         with in any::<u8>(),
     ) {
         let standing = standing(&numbers, &text, &bits);
-        let mut bytes = standing_bytes(&standing);
-        prop_assert_eq!(standing_from(&bytes), Ok(Some(standing)));
+        let (card, other) = (Serial::from_random(7), Serial::from_random(8));
+        let mut bytes = standing_bytes(card, &standing);
+        prop_assert_eq!(standing_from(card, &bytes), Ok(Some(standing)));
+        prop_assert_eq!(standing_from(other, &bytes), Err(StandingError::Changed));
         let place = cut.index(bytes.len());
-        prop_assert!(standing_from(&bytes[..place]).is_err());
+        prop_assert_eq!(standing_from(card, &bytes[..place]), Err(StandingError::Changed));
+        prop_assume!(bytes[place] != with);
         bytes[place] = with;
-        let _ = standing_from(&bytes);
+        prop_assert_eq!(standing_from(card, &bytes), Err(StandingError::Changed));
+        prop_assert!(!standing_intact(card, &bytes));
     }
 }
 
 #[test]
 fn a_new_card_is_small_and_another_version_is_not_read() {
-    let bytes = standing_bytes(&Standing::default());
-    assert_eq!(bytes.len(), 5);
-    assert_eq!(standing_from(&bytes), Ok(Some(Standing::default())));
-    let mut map = MapWriter::default();
-    assert_eq!(standing_from(&map.int(0, VERSION + 1).done().encode()), Ok(None));
+    let card = Serial::from_random(7);
+    let bytes = standing_bytes(card, &Standing::default());
+    assert_eq!(bytes.len(), 9);
+    assert_eq!(standing_from(card, &bytes), Ok(Some(Standing::default())));
+    let version = |version: i64| MapWriter::default().int(0, version).done().encode();
+    // The one before the checksum, which stands in ledgers that were written by it.
+    assert_eq!(standing_from(card, &version(VERSION_BARE)), Ok(None));
+    assert!(standing_intact(card, &version(VERSION_BARE)));
+    assert_eq!(standing_from(card, &version(VERSION)), Err(StandingError::Changed));
+    assert_eq!(standing_from(card, &[]), Err(StandingError::Changed));
+    let mut later = version(VERSION + 1);
+    later.extend_from_slice(&checksum(card, &later).to_le_bytes());
+    assert_eq!(standing_from(card, &later), Ok(None));
+    later[1] ^= 1;
+    assert_eq!(standing_from(card, &later), Err(StandingError::Changed));
 }

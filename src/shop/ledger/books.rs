@@ -7,10 +7,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::error::LedgerError;
 use super::read::Reads;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
+use super::verify::ChainFault;
 use crate::pure::domain::{
     CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Now, ProgrammeName, Serial, VisitId,
 };
-use crate::pure::wire::event::{event_facts, event_read};
+use crate::pure::wire::event::{event_facts, event_hash, event_head, event_read};
 
 /// A card as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,10 +75,10 @@ pub struct PostedEvent {
     pub text: Option<String>,
 }
 
-const CARD_COLUMNS: &str =
+pub(super) const CARD_COLUMNS: &str =
     "serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision";
 
-fn card_row(row: &Row<'_>) -> rusqlite::Result<CardRow> {
+pub(super) fn card_row(row: &Row<'_>) -> rusqlite::Result<CardRow> {
     let programme: String = row.get(2)?;
     let expires_on: Option<String> = row.get(6)?;
     Ok(CardRow {
@@ -151,12 +152,13 @@ impl Reads<'_> {
     /// Every fact of a card, in the order of the chain.
     pub fn card_facts(&self, serial: Serial) -> Result<Vec<Fact>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT body FROM event WHERE position IN (SELECT position FROM entry WHERE card = ?1) ORDER BY position",
+            "SELECT position, body, hash FROM event WHERE position IN (SELECT position FROM entry WHERE card = ?1)
+             ORDER BY position",
         )?;
         let mut rows = statement.query([Sql(serial)])?;
         let mut facts = Vec::new();
         while let Some(row) = rows.next()? {
-            let event = event_read(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            let event = event_column(row, row.get(0)?, 1, 2)?;
             let zone = zone_of(&event);
             facts.extend(event_facts(&event, &zone).into_iter().filter(|fact| fact.entry.card == serial));
         }
@@ -166,7 +168,7 @@ impl Reads<'_> {
     /// The events of a card (its own and those that moved it), newest first, below row `before`, at most `limit`.
     pub fn card_events(&self, serial: Serial, before: i64, limit: usize) -> Result<Vec<PostedEvent>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+            "SELECT e.position, e.body, t.text, e.hash FROM event e LEFT JOIN event_text t ON t.position = e.position
              WHERE e.position < ?2 AND (e.card = ?1 OR e.position IN (SELECT position FROM entry WHERE card = ?1))
              ORDER BY e.position DESC LIMIT ?3",
         )?;
@@ -181,7 +183,7 @@ impl Reads<'_> {
     /// The events that are about a customer, oldest first.
     pub fn customer_events(&self, customer: CustomerId) -> Result<Vec<PostedEvent>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+            "SELECT e.position, e.body, t.text, e.hash FROM event e LEFT JOIN event_text t ON t.position = e.position
              WHERE e.customer = ?1 ORDER BY e.position",
         )?;
         let mut rows = statement.query([customer.0.as_bytes()])?;
@@ -205,13 +207,14 @@ impl Reads<'_> {
                 _ => high = middle,
             }
         }
-        let mut statement = self.prepare("SELECT hlc, body FROM event WHERE position >= ?1 ORDER BY position")?;
+        let mut statement =
+            self.prepare("SELECT hlc, body, hash, position FROM event WHERE position >= ?1 ORDER BY position")?;
         let mut rows = statement.query([low])?;
         while let Some(row) = rows.next()? {
             if row.get::<_, i64>(0)? >> 16 >= until_ms {
                 break;
             }
-            look(event_read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            look(event_column(row, row.get(3)?, 1, 2)?);
         }
         Ok(())
     }
@@ -219,7 +222,7 @@ impl Reads<'_> {
     /// The event that posted an entry.
     pub fn event_of_entry(&self, entry: EntryId) -> Result<Option<PostedEvent>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+            "SELECT e.position, e.body, t.text, e.hash FROM event e LEFT JOIN event_text t ON t.position = e.position
              WHERE e.position = (SELECT position FROM entry WHERE entry_id = ?1)",
         )?;
         let mut rows = statement.query([entry.0.as_bytes()])?;
@@ -229,7 +232,7 @@ impl Reads<'_> {
     /// The event of that id.
     pub fn event_fetch(&self, id: EventId) -> Result<Option<PostedEvent>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT e.position, e.body, t.text FROM event e LEFT JOIN event_text t ON t.position = e.position
+            "SELECT e.position, e.body, t.text, e.hash FROM event e LEFT JOIN event_text t ON t.position = e.position
              WHERE e.event_id = ?1",
         )?;
         let mut rows = statement.query([id.0.as_bytes()])?;
@@ -279,16 +282,33 @@ impl Reads<'_> {
         Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
     }
 
-    /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger.
+    /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger. What has lapsed
+    /// follows from it, so the event itself is asked and not the column beside it.
     pub fn newest_ms(&self) -> Result<Option<i64>, LedgerError> {
-        let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position DESC LIMIT 1")?;
-        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
+        let mut statement = self.prepare("SELECT position, body, hash FROM event ORDER BY position DESC LIMIT 1")?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let head = event_head(body_column(row, row.get(0)?, 1, 2)?)?;
+        Ok(Some(head.hlc >> 16))
     }
 }
 
 fn posted_event(row: &Row<'_>) -> Result<PostedEvent, LedgerError> {
-    let event = event_read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
-    Ok(PostedEvent { position: row.get(0)?, event, text: row.get(2)? })
+    let position = row.get(0)?;
+    Ok(PostedEvent { position, event: event_column(row, position, 1, 3)?, text: row.get(2)? })
+}
+
+/// The event in a column, when its bytes are those whose hash stands beside them.
+fn event_column(row: &Row<'_>, position: i64, body: usize, hash: usize) -> Result<Event, LedgerError> {
+    Ok(event_read(body_column(row, position, body, hash)?)?)
+}
+
+fn body_column<'r>(row: &'r Row<'_>, position: i64, body: usize, hash: usize) -> Result<&'r [u8], LedgerError> {
+    let body = row.get_ref(body)?.as_blob().map_err(rusqlite::Error::from)?;
+    if event_hash(body) != row.get::<_, [u8; 32]>(hash)? {
+        return Err(LedgerError::Damaged(ChainFault::Bytes { position }.to_string()));
+    }
+    Ok(body)
 }
 
 /// The zone in which an event counts its days. A name that this machine does not know counts as UTC: the fold goes on.

@@ -24,6 +24,16 @@ pub enum LedgerError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The file system takes no writes.
+    #[error(
+        "the file system under {} is read-only, as after a fault on the disk: look at it (dmesg, fsck), mount it writable \
+         again, then start stampd",
+        folder.display()
+    )]
+    ReadOnly {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file cannot be opened.
     #[error("cannot open the ledger {}: {cause}; check the disk and the rights of the file, or restore a backup with 'stampd ledger restore'", path.display())]
     Open {
@@ -104,6 +114,9 @@ impl LedgerError {
         if cause.kind() == std::io::ErrorKind::StorageFull {
             return LedgerError::DiskFull;
         }
+        if cause.kind() == std::io::ErrorKind::ReadOnlyFilesystem {
+            return LedgerError::ReadOnly { folder: folder.to_owned() };
+        }
         LedgerError::Folder { folder: folder.to_owned(), cause }
     }
 
@@ -127,7 +140,15 @@ impl LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        let rusqlite::Error::SqliteFailure(failure, text) = &error else { return LedgerError::Statement(error) };
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        let (failure, text) = match &error {
+            rusqlite::Error::SqliteFailure(failure, text) => (failure, text),
+            // Every table is strict: what does not fit its column was not written by us.
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
+                return LedgerError::Damaged(error.to_string());
+            }
+            _ => return LedgerError::Statement(error),
+        };
         let text = || text.clone().unwrap_or_else(|| failure.to_string());
         match failure.code {
             ErrorCode::DiskFull => LedgerError::DiskFull,

@@ -100,6 +100,39 @@ fn id_value(id: CustomerId) -> Value {
     Value::Blob(id.0.as_bytes().to_vec())
 }
 
+/// What of a person holds the text that is looked for; `id` is the column that names the customer.
+fn text_condition(filter: &PersonFilter, id: &str, query: &mut Query) {
+    let Some(text) = &filter.text else { return };
+    let escaped = |text: &str| text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() {
+        return;
+    }
+    // Each list of customers comes from one narrow index alone; the people themselves are read for those found. Words of
+    // a name may stand in any order: the key holds the family name first.
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|word| format!("name_key LIKE {} ESCAPE '!'", query.bind(format!("%{}%", escaped(word)))))
+        .collect();
+    let like = query.bind(format!("%{}%", escaped(text)));
+    let mut found = vec![
+        format!("SELECT customer FROM person WHERE {}", words.join(" AND ")),
+        format!("SELECT customer FROM person WHERE email IS NOT NULL AND lower(email) LIKE {like} ESCAPE '!'"),
+    ];
+    // A serial has digits as well, and is no part of a number.
+    let is_number = text.chars().all(|letter| letter.is_ascii_digit() || "+ -/().".contains(letter));
+    let digits: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect();
+    if is_number && digits.len() >= 3 {
+        let digits = query.bind(format!("%{digits}%"));
+        found.push(format!("SELECT customer FROM person WHERE phone IS NOT NULL AND phone LIKE {digits}"));
+    }
+    if let Some(also) = filter.also {
+        let also = query.bind(id_value(also));
+        found.push(format!("SELECT {also}"));
+    }
+    query.conditions.push(format!("{id} IN ({})", found.join(" UNION ALL ")));
+}
+
 impl PersonSort {
     fn column(self) -> &'static str {
         match self {
@@ -121,6 +154,23 @@ impl Reads<'_> {
         after: Option<CustomerId>,
         limit: usize,
     ) -> Result<Option<PersonPage>, LedgerError> {
+        let Some((text, values)) = self.page_query(filter, order, after, limit)? else { return Ok(None) };
+        let mut statement = self.prepare(&text)?;
+        let rows = statement.query_map(params_from_iter(values), person_row)?;
+        let mut rows: Vec<PersonRow> = rows.collect::<Result<_, _>>()?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Some(PersonPage { rows, more }))
+    }
+
+    /// The statement of a page, with its values.
+    pub(super) fn page_query(
+        &self,
+        filter: &PersonFilter,
+        order: PersonOrder,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Result<Option<(String, Vec<Value>)>, LedgerError> {
         let mut query = Query::default();
         query.conditions.push("c.removed_ms IS NULL".to_owned());
         let (key, direction) = (order.by.column(), if order.falling { "DESC" } else { "ASC" });
@@ -131,19 +181,14 @@ impl Reads<'_> {
             let (value, after) = (query.bind(value), query.bind(id_value(after)));
             query.conditions.push(format!("({key}, {id}) {than} ({value}, {after})"));
         }
-        self.text_condition(filter, &mut query);
+        text_condition(filter, id, &mut query);
         let from = self.card_conditions(filter, order.by, &mut query)?;
         let limit_value = query.bind(limit as i64 + 1);
         let text = format!(
             "SELECT {PERSON_COLUMNS} FROM {from} WHERE {} ORDER BY {key} {direction}, {id} {direction} LIMIT {limit_value}",
             query.conditions.join(" AND ")
         );
-        let mut statement = self.prepare(&text)?;
-        let rows = statement.query_map(params_from_iter(query.values), person_row)?;
-        let mut rows: Vec<PersonRow> = rows.collect::<Result<_, _>>()?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok(Some(PersonPage { rows, more }))
+        Ok(Some((text, query.values)))
     }
 
     fn sort_value(&self, sort: PersonSort, id: CustomerId) -> Result<Option<Value>, LedgerError> {
@@ -153,28 +198,6 @@ impl Reads<'_> {
         ))?;
         let mut rows = statement.query([id.0.as_bytes()])?;
         Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
-    }
-
-    fn text_condition(&self, filter: &PersonFilter, query: &mut Query) {
-        let Some(text) = &filter.text else { return };
-        let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        let like = query.bind(format!("%{escaped}%"));
-        let mut found = vec![
-            format!("lower(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')) LIKE {like} ESCAPE '!'"),
-            format!("lower(p.email) LIKE {like} ESCAPE '!'"),
-        ];
-        // A serial has digits as well, and is no part of a number.
-        let is_number = text.chars().all(|letter| letter.is_ascii_digit() || "+ -/().".contains(letter));
-        let digits: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect();
-        if is_number && digits.len() >= 3 {
-            let digits = query.bind(format!("%{digits}%"));
-            found.push(format!("p.phone LIKE {digits}"));
-        }
-        if let Some(also) = filter.also {
-            let also = query.bind(id_value(also));
-            found.push(format!("c.id = {also}"));
-        }
-        query.conditions.push(format!("({})", found.join(" OR ")));
     }
 
     /// What cards must be like; answers from where customers are read.

@@ -9,6 +9,7 @@
 //! (triggers refuse anything else) · each event names the hash of the one before · standing, outbox row and idempotency
 //! row commit together with the entry.
 
+mod ballast;
 mod books;
 mod error;
 mod lists;
@@ -21,6 +22,7 @@ mod read;
 mod requests;
 mod restore;
 mod sales;
+mod scan;
 mod segments;
 mod state;
 #[cfg(test)]
@@ -48,6 +50,7 @@ pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
 pub use restore::{Restoring, aside_path, set_aside};
 pub use sales::{PresentedRow, SaleRow, SaleState};
+pub use scan::CardBooks;
 pub use segments::{
     Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,
 };
@@ -123,6 +126,7 @@ impl Ledger {
             live: live.clone(),
             state: state.clone(),
             segments: copy,
+            ballast: segments.map_or_else(ballast::Ballast::none, |_| ballast::Ballast::of(path)),
         })?;
         let readers = read::ReaderPool::new(path, state.clone())?;
         let inner = Inner { path: path.to_owned(), writer, readers, state, segments: watch, live, _lock: lock };
@@ -139,7 +143,19 @@ impl Ledger {
         E: From<LedgerError> + Send + 'static,
         F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.inner.writer.submit(work)
+        self.inner.writer.submit(false, work)
+    }
+
+    /// [`Ledger::write_wait`] for what must be noted also while the disk is full: small rows about work that was done, never
+    /// a posting.
+    pub fn upkeep_wait<T, E, F>(&self, work: F) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let done = self.inner.writer.submit(true, work);
+        done.blocking_recv().unwrap_or(Err(WriteError::Storage(LedgerError::Stopped)))
     }
 
     /// [`Ledger::write`] for threads that may block: waits for the commit.
@@ -155,6 +171,14 @@ impl Ledger {
     /// Runs `look` on a read-only snapshot. Blocks while all readers are busy.
     pub fn read<T>(&self, look: impl FnOnce(&Reads<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         self.inner.readers.with(look)
+    }
+
+    /// Tells listeners something that cannot be kept: it has no id ([`LiveRow::UNKEPT`]) and no listener that was away hears
+    /// of it.
+    pub fn tell_unkept(&self, at_ms: i64, name: &str, till: Option<&str>, data: String) {
+        let (name, till) = (name.to_owned(), till.map(str::to_owned));
+        // Nobody listening is an ordinary state.
+        let _ = self.inner.live.send(LiveRow { id: LiveRow::UNKEPT, at_ms, name, till, data });
     }
 
     /// Live events as they are committed from now on.

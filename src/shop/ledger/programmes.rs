@@ -22,11 +22,17 @@ pub struct ProgrammeVersionRow {
 impl Reads<'_> {
     /// Every version of every programme, in order.
     pub fn programme_versions(&self) -> Result<Vec<ProgrammeVersionRow>, LedgerError> {
-        let mut statement =
-            self.prepare("SELECT programme, version, source FROM programme_version ORDER BY programme, version")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut statement = self
+            .prepare("SELECT programme, version, source, sha256 FROM programme_version ORDER BY programme, version")?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         rows.map(|row| {
-            let (name, version, source) = row?;
+            let (name, version, source, hash): (String, u32, String, [u8; 32]) = row?;
+            if sha256(source.as_bytes()) != hash {
+                return Err(LedgerError::Damaged(format!(
+                    "the rules of programme '{name}', version {version}, changed"
+                )));
+            }
             let programme = ProgrammeName::new(&name)
                 .map_err(|_| LedgerError::Damaged(format!("programme '{name}' has an impossible name")))?;
             Ok(ProgrammeVersionRow { programme, version: RuleVersion(version), source })

@@ -90,6 +90,11 @@ pub struct LiveRow {
     pub data: String,
 }
 
+impl LiveRow {
+    /// The id of an event that no table keeps, because nothing could be written.
+    pub const UNKEPT: i64 = 0;
+}
+
 fn live_row(row: &Row<'_>) -> rusqlite::Result<LiveRow> {
     Ok(LiveRow { id: row.get(0)?, at_ms: row.get(1)?, name: row.get(2)?, till: row.get(3)?, data: row.get(4)? })
 }

@@ -220,3 +220,46 @@ fn a_backup_is_a_whole_ledger() {
     let report = ReadOnly::open(&copy).unwrap().with(|reads| reads.chain_check(0)).unwrap();
     assert_eq!((report.events, report.faults.len()), (1, 0));
 }
+
+#[test]
+fn a_search_among_100_000_people_reads_narrow_indexes_alone() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let raw = Connection::open(scratch.path()).unwrap();
+    raw.execute_batch(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+         INSERT INTO customer (id, created_ms, changed_ms, revision)
+             SELECT CAST(printf('%016d', i) AS BLOB), i, i, 1 FROM n;
+         INSERT INTO person (customer, first_name, last_name, email, phone, name_key)
+             SELECT id, 'Jörg', 'Özil ' || created_ms, 'j' || created_ms || '@example.org', '+49151' || created_ms,
+                    'özil ' || created_ms || ' jörg' FROM customer;",
+    )
+    .unwrap();
+    drop(raw);
+    let ledger = scratch.open();
+    let search = |text: &str, by: PersonSort| {
+        let filter = PersonFilter { text: Some(text.to_owned()), ..PersonFilter::default() };
+        let order = PersonOrder { by, falling: false };
+        ledger.read(|reads| {
+            let page = reads.persons_page(&filter, order, None, 5)?.expect("a page");
+            let (text, values) = reads.page_query(&filter, order, None, 5)?.expect("a statement");
+            let mut plan = reads.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
+            let plan = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3))?;
+            Ok((page, plan.collect::<Result<Vec<_>, _>>()?))
+        })
+    };
+    // What is looked for, and how many of the first five it finds: family name, given name, both in either order, e-mail,
+    // number, nobody; capitals beyond ASCII too.
+    let cases =
+        [("Özil 4711", 5), ("JÖRG", 5), ("jörg ÖZIL 99999", 1), ("j4711@", 1), ("4915199999", 1), ("nobody", 0)];
+    for (text, found) in cases {
+        for by in [PersonSort::Name, PersonSort::Joined] {
+            let (page, plan) = search(text, by).unwrap();
+            assert_eq!(page.rows.len(), found, "{text} by {by:?}");
+            let lists: Vec<&String> = plan.iter().filter(|step| step.starts_with("SCAN person")).collect();
+            assert!(lists.iter().all(|step| step.contains("USING COVERING INDEX person_")), "{text}: {plan:?}");
+            assert!(lists.iter().any(|step| step.contains("person_name")), "{text}: {plan:?}");
+            assert!(!plan.iter().any(|step| step.starts_with("USE TEMP B-TREE FOR ORDER BY")), "{text}: {plan:?}");
+        }
+    }
+}

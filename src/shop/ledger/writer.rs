@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::{broadcast, oneshot};
 
+use super::ballast::{Ballast, Room};
 use super::error::{LedgerError, WriteError};
 use super::read::Reads;
 use super::requests::LiveRow;
@@ -44,6 +45,8 @@ thread_local! {
 trait Work: Send {
     /// Runs inside the savepoint; `Err` undoes what it wrote. A storage fault ends the whole group.
     fn run(&mut self, txn: &mut Txn<'_>) -> Result<(), Undo>;
+    /// Whether it is written even where nothing new is booked.
+    fn is_upkeep(&self) -> bool;
     /// After the commit: answers.
     fn answer(self: Box<Self>);
     /// After a failed commit: says so.
@@ -66,6 +69,7 @@ enum End {
 }
 
 struct Task<T, E, F> {
+    upkeep: bool,
     work: Option<F>,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, WriteError<E>>>,
@@ -87,6 +91,10 @@ where
         };
         self.outcome = Some(outcome);
         undo
+    }
+
+    fn is_upkeep(&self) -> bool {
+        self.upkeep
     }
 
     fn answer(self: Box<Self>) {
@@ -111,14 +119,15 @@ pub struct WriterHandle {
 }
 
 impl WriterHandle {
-    pub fn submit<T, E, F>(&self, work: F) -> oneshot::Receiver<Result<T, WriteError<E>>>
+    /// Hands work over; `upkeep` is written also while the disk is as good as full, from what was kept for that.
+    pub fn submit<T, E, F>(&self, upkeep: bool, work: F) -> oneshot::Receiver<Result<T, WriteError<E>>>
     where
         T: Send + 'static,
         E: From<LedgerError> + Send + 'static,
         F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
     {
         let (reply, receiver) = oneshot::channel();
-        let task = Box::new(Task { work: Some(work), outcome: None, reply });
+        let task = Box::new(Task { upkeep, work: Some(work), outcome: None, reply });
         let refused = match &self.queue {
             Some(queue) => queue.send(task).err().map(|unsent| unsent.0),
             None => Some(task as Box<dyn Work>),
@@ -148,6 +157,7 @@ struct Writer {
     checkpointer: Checkpointer,
     state: StateCell,
     segments: Option<Segments>,
+    ballast: Ballast,
     /// A fault closed the connection; work is refused until a new one stands.
     poisoned: bool,
 }
@@ -159,14 +169,15 @@ pub struct WriterParts {
     pub live: broadcast::Sender<LiveRow>,
     pub state: StateCell,
     pub segments: Option<Segments>,
+    pub ballast: Ballast,
 }
 
 pub fn start(parts: WriterParts) -> Result<WriterHandle, LedgerError> {
-    let WriterParts { connection, path, live, state, segments } = parts;
+    let WriterParts { connection, path, live, state, segments, ballast } = parts;
     let tail = Tail::read(&connection)?;
     connection.wal_hook(Some(wal_pages_note));
     let checkpointer = Checkpointer::start(&path)?;
-    let mut writer = Writer { path, connection, tail, live, checkpointer, state, segments, poisoned: false };
+    let mut writer = Writer { path, connection, tail, live, checkpointer, state, segments, ballast, poisoned: false };
     let (queue, waiting) = mpsc::sync_channel::<Box<dyn Work>>(QUEUE_MAX);
     let thread = thread::Builder::new()
         .name("ledger".to_owned())
@@ -198,6 +209,19 @@ impl Writer {
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
         if let Some(damage) = self.state.damage() {
             return fail_all(group, &damage);
+        }
+        match self.ballast.room() {
+            Room::Enough => {}
+            Room::Again => self.state.writable(),
+            Room::None => {
+                self.state.failed(&LedgerError::DiskFull);
+                let (upkeep, refused) = group.into_iter().partition(|work| work.is_upkeep());
+                fail_all(refused, &LedgerError::DiskFull);
+                group = upkeep;
+            }
+        }
+        if group.is_empty() {
+            return;
         }
         if self.poisoned
             && let Err(error) = self.reopen()
@@ -238,6 +262,9 @@ impl Writer {
     fn poison(&mut self, error: &LedgerError) {
         self.poisoned = true;
         self.state.failed(error);
+        if matches!(error, LedgerError::DiskFull) {
+            self.ballast.give_back();
+        }
         if let Ok(nothing) = Connection::open_in_memory() {
             self.connection = nothing;
         }

@@ -1,15 +1,11 @@
 //! The books checked from end to end: the file, the chain, and every card's standing against the fold of its entries.
 
 use super::Rulebooks;
-use super::posting::book_of;
+use super::posting::{book_of, due_ms, standing_of_row};
 use super::search::list_figures;
 use crate::pure::domain::Moment;
-use crate::pure::program::{self, CardFacts, Standing};
-use crate::pure::wire::standing::standing_from;
-use crate::shop::ledger::{LedgerError, Reads};
-
-/// Cards read at once.
-const PAGE: usize = 500;
+use crate::pure::program::{self, CardFacts};
+use crate::shop::ledger::{CardBooks, LedgerError, Reads};
 
 /// Faults told; more say nothing more.
 const FAULTS_MAX: usize = 100;
@@ -27,52 +23,58 @@ pub struct BooksReport {
     pub faults: Vec<String>,
 }
 
-/// Checks everything that one snapshot of the ledger shows.
+/// Checks everything that one snapshot of the ledger shows: the chain in its order, then each card with its facts.
 pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, LedgerError> {
-    let chain = reads.chain_check(0)?;
+    let chain = reads.chain_scan()?;
     let mut report = BooksReport { events: chain.events, entries: chain.entries, ..BooksReport::default() };
     report.faults.extend(reads.file_check()?);
     report.faults.extend(chain.faults.iter().map(ToString::to_string));
-    let orphaned = reads.entries_orphaned()?;
-    if orphaned > 0 {
-        report.faults.push(format!("{orphaned} entries belong to no event"));
-    }
-    let mut after = None;
-    loop {
-        let serials = reads.serials_after(after, PAGE)?;
-        let Some(last) = serials.last().copied() else { break };
-        after = Some(last);
-        for serial in serials {
-            let Some(card) = reads.card_fetch(serial)? else { continue };
-            report.cards += 1;
-            let Ok(book) = book_of(books, &card.programme) else {
-                report.faults.push(format!("card {serial}: no rules of programme '{}' are kept", card.programme));
-                continue;
-            };
-            let facts = reads.card_facts(serial)?;
-            let folded = program::fold(book, &facts);
-            let stored =
-                if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
-            let at = Moment { ms: 0, zone: jiff::tz::TimeZone::UTC };
-            let facts = CardFacts::new(serial, at.clone());
-            let shown = list_figures(&program::figures(book, &facts, &folded, &at));
-            if reads.card_listed(serial)?.is_some_and(|listed| listed != shown) {
-                report.faults.push(format!("card {serial}: lists show other figures than its entries give"));
-            }
-            match stored {
-                // A snapshot of an earlier layout is folded anew with the next posting.
-                Ok(None) => {}
-                Ok(Some(stored)) if stored == folded => {}
-                Ok(Some(_)) => report.faults.push(format!("card {serial}: its standing is not what its entries give")),
-                Err(error) => report.faults.push(format!("card {serial}: its standing cannot be read: {error}")),
-            }
+    let mut cards = Vec::new();
+    let index = reads.cards_scan(|card| {
+        report.cards += 1;
+        if cards.len() < FAULTS_MAX {
+            cards.extend(card_faults(books, &card));
         }
-        if report.faults.len() >= FAULTS_MAX {
-            break;
-        }
+    })?;
+    report.faults.extend(index.faults.iter().map(ToString::to_string));
+    if index.entries < chain.entries && index.faults.is_empty() {
+        // Events name more than is indexed: which ones, the longer way tells.
+        report.faults.extend(reads.chain_check(0)?.faults.iter().map(ToString::to_string));
     }
+    report.faults.extend(cards);
     let unsummed = reads.customers_unsummed(FAULTS_MAX)?;
     report.faults.extend(unsummed.iter().map(|id| format!("customer {id}: lists show other sums than the cards give")));
     report.faults.truncate(FAULTS_MAX);
     Ok(report)
+}
+
+/// What is wrong with a card: its standing, and what follows from it.
+fn card_faults(books: &Rulebooks, held: &CardBooks) -> Vec<String> {
+    let (card, serial) = (&held.card, held.card.serial);
+    let Ok(book) = book_of(books, &card.programme) else {
+        return vec![format!("card {serial}: no rules of programme '{}' are kept", card.programme)];
+    };
+    let mut faults = Vec::new();
+    let folded = program::fold(book, &held.facts);
+    if let Some(listed) = &held.listed {
+        let at = Moment { ms: 0, zone: jiff::tz::TimeZone::UTC };
+        let shown = list_figures(&program::figures(book, &CardFacts::new(serial, at.clone()), &folded, &at));
+        if *listed != shown {
+            faults.push(format!("card {serial}: lists show other figures than its entries give"));
+        }
+    }
+    match standing_of_row(card) {
+        // A snapshot of an earlier layout is folded anew with the next posting.
+        Ok(None) => {}
+        Ok(Some(stored)) if stored != folded => {
+            faults.push(format!("card {serial}: its standing is not what its entries give"));
+        }
+        Ok(Some(_)) if due_ms(&folded) != held.due_ms => {
+            faults.push(format!("card {serial}: the time noted for what lapses or ripens next is another"));
+        }
+        Ok(Some(_)) => {}
+        Err(LedgerError::Damaged(what)) => faults.push(what),
+        Err(error) => faults.push(error.to_string()),
+    }
+    faults
 }

@@ -3,13 +3,13 @@
 use super::posting::{CardState, Posted};
 use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
-use crate::pure::domain::entry::{Reason, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters, Reason, RemoveReason};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, SaleId, Serial, VisitId};
 use crate::pure::program::decide::Target;
 use crate::pure::program::{self, Ask, Command, Standing, Verdict};
 use crate::pure::text;
-use crate::pure::wire::lan::{EntryRequest, FieldProblem, PostedView, Problem};
+use crate::pure::wire::lan::{EntryRequest, FieldProblem, OpeningFigures, PostedView, Problem};
 use crate::pure::wire::text::{named, salted_hash};
 use crate::shop::ledger::{LedgerError, Reads, Txn};
 
@@ -26,7 +26,7 @@ pub struct HandPosting {
 }
 
 /// Which fields a kind takes: first those it needs.
-const FIELDS: [(&str, &[&str], &[&str]); 7] = [
+const FIELDS: [(&str, &[&str], &[&str]); 8] = [
     ("purchase", &["amount_minor"], &["purchase_amount_minor", "txn_id"]),
     ("stamps", &["count"], &["visit"]),
     ("subtract_amount", &["amount_minor"], &["purchase_amount_minor", "of"]),
@@ -34,6 +34,7 @@ const FIELDS: [(&str, &[&str], &[&str]); 7] = [
     ("adjust", &["value"], &["purchase_amount_minor", "reason"]),
     ("reward_add", &["count", "amount_minor"], &[]),
     ("reward_remove", &["count", "amount_minor"], &["why"]),
+    ("opening", &["figures"], &[]),
 ];
 
 impl Till {
@@ -136,7 +137,8 @@ impl Till {
         for other in others {
             let Some(state) = self.card_state(&txn.reads(), other)? else { continue };
             let state = self.jobs_in_txn(txn, now, state)?;
-            elsewhere.push((state.facts, txn.reads().card_facts(other)?));
+            let entries = state.entries(&txn.reads())?;
+            elsewhere.push((state.facts, entries));
         }
         if comment.is_some_and(|comment| comment.len() > TEXT_MAX) {
             return Err(TillError::field("/comment", format!("at most {TEXT_MAX} bytes")));
@@ -202,7 +204,7 @@ impl Till {
         let card = self.card_state_of(&txn.reads(), row)?;
         let card = self.jobs_in_txn(txn, now, card)?;
         let referrer = self.referrer_state(txn, now, &card)?;
-        let history = if command.needs_history() { txn.reads().card_facts(serial)? } else { Vec::new() };
+        let history = if command.needs_history() { card.entries(&txn.reads())? } else { Vec::new() };
         let at = txn.rule_time(now);
         let ask = Ask {
             book: card.book()?,
@@ -236,7 +238,7 @@ impl Till {
         let facts = EventFacts::of(&posted.event, text);
         if posted.event.what.kind == EventKind::Void {
             let book = card.book()?;
-            let history = program::history(book, &txn.reads().card_facts(card.row.serial)?);
+            let history = program::history(book, &card.entries(&txn.reads())?);
             let rows = history.into_iter().filter(|row| row.event == posted.event.id);
             return Ok(rows
                 .filter_map(|row| super::view::entry_view(card.row.serial, book.current().1, &row, None, &facts))
@@ -278,7 +280,7 @@ fn target_of(reads: &Reads<'_>, target: &Target) -> Result<Target, TillError> {
     })
 }
 
-fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 9] {
+fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 10] {
     [
         ("count", request.count.is_some()),
         ("amount_minor", request.amount_minor.is_some()),
@@ -289,6 +291,7 @@ fn given_fields(request: &EntryRequest) -> [(&'static str, bool); 9] {
         ("of", request.of.is_some()),
         ("reason", request.reason.is_some()),
         ("why", request.why.is_some()),
+        ("figures", request.figures.is_some()),
     ]
 }
 
@@ -331,8 +334,26 @@ fn command_of(request: &EntryRequest, faults: &mut Vec<FieldProblem>) -> Option<
             });
             Command::RewardRemove { count: request.count?, amount_minor: request.amount_minor?, why }
         }
+        "opening" => opening_of(request.figures.as_ref()?),
         _ => return None,
     })
+}
+
+/// Figures of another system. Who earned or came before has the first earn behind them.
+fn opening_of(figures: &OpeningFigures) -> Command {
+    let earned = figures.earned.unwrap_or(figures.balance);
+    let counters = Counters {
+        earned,
+        redeemed: figures.redeemed,
+        qualifying: figures.qualifying,
+        tx_amount_minor: figures.tx_amount_minor,
+        ltv_minor: figures.ltv_minor,
+        visits: figures.visits,
+        orders: figures.orders,
+        ..Counters::default()
+    };
+    let first_earned = earned > 0 || figures.visits > 0;
+    Command::Opening { carried: Carried { counters, first_earned, ..Carried::default() }, units: figures.balance }
 }
 
 /// The free text of a request, as it is stored beside the event.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::{Rulebooks, Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
-    Actor, Entry, EntryId, Event, EventId, EventKind, Moment, NewEntry, Now, ProgrammeName, Serial,
+    Actor, Entry, EntryId, Event, EventId, EventKind, Fact, Moment, NewEntry, Now, ProgrammeName, Serial,
 };
 use crate::pure::program::{self, Applied, Birth, CardFacts, Rulebook, Rules, Standing};
 use crate::pure::wire::event::event_facts;
@@ -36,6 +36,14 @@ impl CardState {
     /// The rules by which new postings are judged.
     pub fn rules(&self) -> Result<&Rules, TillError> {
         Ok(self.book()?.current().1)
+    }
+
+    /// Every fact of the card, in the order of the chain.
+    ///
+    /// # Errors
+    /// The index of entries finds another number of them than the standing counts: the ledger is damaged.
+    pub fn entries(&self, reads: &Reads<'_>) -> Result<Vec<Fact>, LedgerError> {
+        facts_counted(reads, self.row.serial, self.standing.facts)
     }
 
     /// The customer's name as the staff reads it.
@@ -73,13 +81,15 @@ impl Till {
     pub(super) fn card_state_of(&self, reads: &Reads<'_>, row: CardRow) -> Result<CardState, TillError> {
         let books = self.rulebooks();
         let book = book_of(&books, &row.programme)?;
-        let standing = match row.standing.as_slice() {
-            [] => Standing::default(),
-            // A standing of another layout is no loss: the entries are the truth, it is folded anew.
-            bytes => match standing_from(bytes) {
-                Ok(Some(standing)) => standing,
-                Ok(None) | Err(_) => program::fold(book, &reads.card_facts(row.serial)?),
-            },
+        let standing = match standing_of_row(&row) {
+            Ok(Some(standing)) => standing,
+            // None yet, or one of another layout: the entries are the truth, it is folded anew.
+            Ok(None) => program::fold(book, &reads.card_facts(row.serial)?),
+            // A disk that changed these bytes may have changed others: nothing is booked on it before it was looked over.
+            Err(error) => {
+                self.ledger().suspect();
+                return Err(error.into());
+            }
         };
         let person = reads.person_fetch(row.customer)?;
         let referrer = match person.as_ref().and_then(|person| person.referrer) {
@@ -126,8 +136,10 @@ impl Till {
         let cause = what.kind;
         let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
         let mut cards: BTreeMap<Serial, CardState> = known.into_iter().map(|card| (card.row.serial, card)).collect();
-        let mut moved: Vec<Serial> = Vec::new();
-        for fact in event_facts(&appended.event, &now.zone) {
+        // The cards that it moves, each with how many facts it has then.
+        let mut moved: BTreeMap<Serial, u64> = BTreeMap::new();
+        let facts = event_facts(&appended.event, &now.zone);
+        for fact in &facts {
             let serial = fact.entry.card;
             let card = match cards.entry(serial) {
                 std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
@@ -137,16 +149,17 @@ impl Till {
                 }
             };
             let book = book_of(&card.books, &card.row.programme)?;
-            if program::apply(book, &mut card.standing, &fact) == Applied::NeedsFold {
-                card.standing = program::fold(book, &txn.reads().card_facts(serial)?);
-            }
-            if !moved.contains(&serial) {
-                moved.push(serial);
+            let counted = *moved.entry(serial).or_insert_with(|| {
+                let own = facts.iter().filter(|other| other.entry.card == serial);
+                card.standing.facts + own.count() as u64
+            });
+            if program::apply(book, &mut card.standing, fact) == Applied::NeedsFold {
+                card.standing = program::fold(book, &facts_counted(&txn.reads(), serial, counted)?);
             }
         }
-        for serial in moved {
+        for serial in moved.into_keys() {
             if let Some(card) = cards.get_mut(&serial) {
-                card.row.standing = standing_bytes(&card.standing);
+                card.row.standing = standing_bytes(serial, &card.standing);
                 card.row.revision = txn.card_standing_store(serial, &card.row.standing, due_ms(&card.standing))?;
                 txn.outbox_put("pass", serial, card.row.revision, now)?;
                 self.updated_in_txn(txn, now, serial, card.row.revision, cause)?;
@@ -189,8 +202,29 @@ impl Till {
     }
 }
 
+/// The facts of a card, which must be as many as its standing counts: nothing is derived from a part of the books.
+fn facts_counted(reads: &Reads<'_>, serial: Serial, counted: u64) -> Result<Vec<Fact>, LedgerError> {
+    let facts = reads.card_facts(serial)?;
+    if facts.len() as u64 != counted {
+        let found = facts.len();
+        return Err(LedgerError::Damaged(format!(
+            "card {serial}: {found} entries are indexed, {counted} were counted"
+        )));
+    }
+    Ok(facts)
+}
+
+/// The standing that lies in a card's row; `None` where there is none yet, or one of another layout.
+pub(super) fn standing_of_row(row: &CardRow) -> Result<Option<Standing>, LedgerError> {
+    if row.standing.is_empty() {
+        return Ok(None);
+    }
+    standing_from(row.serial, &row.standing)
+        .map_err(|error| LedgerError::Damaged(format!("card {}: its standing cannot be trusted: {error}", row.serial)))
+}
+
 /// When something of the card lapses or ripens next.
-fn due_ms(standing: &Standing) -> Option<i64> {
+pub(super) fn due_ms(standing: &Standing) -> Option<i64> {
     let lots = standing.lots.iter().map(|lot| lot.expires_ms);
     let rewards = standing.rewards.iter().map(|lot| lot.expires_ms);
     let pending = standing.pending.iter().map(|pending| pending.matures_ms);

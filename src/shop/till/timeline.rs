@@ -64,7 +64,7 @@ impl Till {
             let state = self.card_state_of(reads, card)?;
             let serial = state.row.serial;
             let events = reads.card_events(serial, i64::MAX, EVENTS_MAX)?;
-            let rows = program::history(state.book()?, &reads.card_facts(serial)?);
+            let rows = program::history(state.book()?, &state.entries(reads)?);
             for (place, row) in rows.iter().enumerate() {
                 let posted = events.iter().find(|posted| posted.event.id == row.event);
                 placed.push(history_row(serial, row, place, posted));

@@ -165,7 +165,7 @@ impl Till {
         limit: usize,
     ) -> Result<Option<HistoryPage>, TillError> {
         let Some(card) = self.card_state(reads, serial)? else { return Ok(None) };
-        let facts = reads.card_facts(serial)?;
+        let facts = card.entries(reads)?;
         let rows: Vec<HistoryRow> =
             program::history(card.book()?, &facts).into_iter().filter(|row| row.kind.is_some()).collect();
         let end = match cursor {

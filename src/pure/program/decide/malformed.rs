@@ -24,7 +24,10 @@ pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
     let rules = ask.rules();
     match command {
         Command::Tap | Command::CancelSale { .. } => Ok(()),
-        Command::Opening { carried } => check_opening(carried),
+        Command::Opening { carried, units } => {
+            check_opening(carried)?;
+            if (0..=UNITS_MAX).contains(units) { Ok(()) } else { malformed("/figures/balance", figure_range()) }
+        }
         Command::Stamps { count, .. } => {
             visit_only(rules)?;
             number("/count", *count)
@@ -113,8 +116,12 @@ fn check_opening(carried: &Carried) -> Result<(), Malformed> {
     if lots.chain(rewards).chain(totals).all(fits) && counters.ltv_minor.unsigned_abs() <= UNITS_MAX.unsigned_abs() {
         Ok(())
     } else {
-        malformed("/figures", format!("each from 0 to {UNITS_MAX}"))
+        malformed("/figures", figure_range())
     }
+}
+
+fn figure_range() -> String {
+    format!("each from 0 to {UNITS_MAX}")
 }
 
 fn visit_only(rules: &Rules) -> Result<(), Malformed> {

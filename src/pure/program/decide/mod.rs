@@ -185,8 +185,10 @@ pub enum Command {
     },
     /// Figures brought along from another system.
     Opening {
-        /// The figures.
+        /// The figures, with lots that have an end of their own.
         carried: Carried,
+        /// Units beside those lots: they lapse as if they were awarded now.
+        units: i64,
     },
     /// A step in the life of a coupon.
     Coupon {
@@ -340,7 +342,7 @@ pub fn decide(ask: &Ask, command: &Command) -> Result<Verdict, Refusal> {
         Command::Void { of, elsewhere } => void::void(ask, of, elsewhere),
         Command::Transfer { to } => moves::transfer(ask, to),
         Command::Merge { into } => moves::merge(ask, into),
-        Command::Opening { carried } => moves::opening(ask, carried),
+        Command::Opening { carried, units } => moves::opening(ask, carried, *units),
         Command::Coupon { coupon, act } => moves::coupon(ask, *coupon, act),
     }
 }

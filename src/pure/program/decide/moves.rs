@@ -1,8 +1,9 @@
 //! Transfers, merges, opening figures and coupons.
 
 use super::{Act, Ask, CouponAct, Judge, Verdict};
-use crate::pure::domain::entry::{Carried, CouponStep, Direction, Moved};
+use crate::pure::domain::entry::{Carried, CouponStep, Direction, Lot, Moved};
 use crate::pure::domain::{CouponId, NewEntry, Posting, Refusal, RefusalCode};
+use crate::pure::program::calendar;
 use crate::pure::program::card::CardFacts;
 use crate::pure::program::standing::{CouponStage, Standing};
 
@@ -51,10 +52,14 @@ fn moved(ask: &Ask, to: &CardFacts, carried: Carried, posting: fn(Moved) -> Post
 }
 
 /// Figures brought along from another system; a manager's act.
-pub(super) fn opening(ask: &Ask, carried: &Carried) -> Result<Verdict, Refusal> {
+pub(super) fn opening(ask: &Ask, carried: &Carried, units: i64) -> Result<Verdict, Refusal> {
     let mut judge = Judge::gate(ask, Act::Give);
     judge.refuse_if(!ask.manages(), RefusalCode::NeedsManager);
     let mut carried = carried.clone();
+    if units > 0 {
+        let expires_ms = calendar::lot_end_ms(ask.rules(), ask.at).unwrap_or(i64::MAX);
+        carried.lots.push(Lot { units, since_ms: ask.at.ms, expires_ms });
+    }
     if ask.rules().carries() && carried.counters.stepped_minor == 0 {
         // Another system knows the total only; with carry it is the total that earns.
         carried.counters.stepped_minor = carried.counters.tx_amount_minor;

@@ -1,10 +1,10 @@
 //! The fold of jobs, of moves between cards, and of coupons.
 
-use super::{Qualifies, Step, add};
+use super::{Qualifies, Step, add, repay};
 use crate::pure::domain::CouponId;
 use crate::pure::domain::entry::{Carried, Counters, CouponStep, Direction, Lapse, Moved, Pending};
 use crate::pure::domain::standing::{CouponCounts, CouponStage, CouponState};
-use crate::pure::program::{lots, rewards};
+use crate::pure::program::{calendar, lots, rewards};
 
 impl Step<'_> {
     pub(super) fn expire(&mut self, until_ms: i64, cause: Lapse) {
@@ -74,17 +74,23 @@ impl Step<'_> {
         combine(&mut standing.counters, &carried.counters, less);
         combine_coupons(&mut standing.coupon_counts, &carried.coupon_counts, less);
         standing.coupons.retain(|state| carried.coupons.iter().all(|moved| moved.id != state.id));
-        for (held, moved) in [
-            (&mut standing.owed, carried.owed),
-            (&mut standing.debt, carried.debt),
-            (&mut standing.overdraft, carried.overdraft),
-        ] {
-            *held = held.saturating_sub(moved).max(0);
-        }
+        // What left as owed and is owed no more, because the refund behind it was voided, was paid by the other card all the
+        // same: it is this card's credit. Rewards that were overdrawn are no units.
+        let (mut owed, mut debt, mut overdraft) = (carried.owed, carried.debt, carried.overdraft);
+        repay(&mut standing.owed, &mut owed);
+        repay(&mut standing.debt, &mut debt);
+        repay(&mut standing.overdraft, &mut overdraft);
+        let paid = [owed, debt, if self.rules.kind.is_stamps() { 0 } else { overdraft }];
+        let paid = paid.into_iter().fold(0, |sum: i64, units| sum.saturating_add(units.max(0)));
         standing.pending.retain(|pending| carried.pending.iter().all(|moved| moved.award != pending.award));
         self.trace.taken.rewards.extend(taken);
         self.standing.claimed = 0;
         self.hold_claims();
+        if paid > 0 {
+            let lot = self.lot(paid, calendar::lot_end_ms(self.rules, &self.fact.at));
+            self.credit(lot);
+            self.unlock();
+        }
     }
 
     pub(super) fn coupon(&mut self, coupon: CouponId, step: &CouponStep) {

@@ -176,3 +176,52 @@ fn coupons_are_assigned_claimed_used_and_counted_apart() {
     let unknown = Command::Coupon { coupon: coupon(9), act: CouponAct::Use };
     assert_eq!(shop.ask(card, None, None, |ask| check(ask, &unknown)).unwrap_err().pointer, "/coupon");
 }
+
+#[test]
+fn a_debt_that_was_transferred_comes_back_as_credit_when_its_refund_is_voided() {
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let (from, to) = (shop.card(), shop.card());
+    shop.sale(from, "t-1", 10_000, None).expect("100 points");
+    shop.adjust(from, -100, None).expect("spent");
+    shop.sale(to, "t-2", 3_000, None).expect("30 points");
+    let refunded = shop.refund(from, "t-1", None).expect("below zero");
+    shop.is(from, "B -100");
+    let target = shop.cards[&to].facts.clone();
+    let moved = shop.act(from, &Command::Transfer { to: target }).expect("moved");
+    shop.is(from, "B 0");
+    shop.is(to, "B -70");
+    // The other card paid what is owed no more: together they hold what they would without refund and transfer.
+    let mut without = shop.clone();
+    shop.void(from, refunded.event).expect("voided");
+    shop.is(from, "B 100 E 100 R 100");
+    shop.is(to, "B -70");
+    // The transfer voided as well, both are as before it.
+    shop.void(from, moved.event).expect("voided");
+    shop.is(from, "B 0");
+    shop.is(to, "B 30");
+    // The other way round comes to the same.
+    without.void(from, moved.event).expect("voided");
+    without.is(from, "B -100");
+    without.void(from, refunded.event).expect("voided");
+    without.is(from, "B 0");
+    without.is(to, "B 30");
+}
+
+#[test]
+fn units_brought_along_lapse_as_if_they_were_awarded_now() {
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let card = shop.card();
+    let counters = Counters { earned: 250, visits: 3, ..Counters::default() };
+    let carried = Carried { counters, first_earned: true, ..Carried::default() };
+    shop.act(card, &Command::Opening { carried: carried.clone(), units: 250 }).expect("taken");
+    shop.is(card, "B 250 E 250 V 3 RA 0");
+    assert_eq!(shop.labels(card), ["opening_balance"]);
+    let end = shop.standing(card).lots[0].expires_ms;
+    shop.adjust(card, 1, None).expect("given by hand");
+    assert!(shop.standing(card).lots.iter().all(|lot| lot.expires_ms == end));
+    shop.actor = cashier();
+    let refused = shop.act(card, &Command::Opening { carried, units: 1 }).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::NeedsManager);
+}

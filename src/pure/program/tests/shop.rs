@@ -272,7 +272,7 @@ impl Shop {
     /// Figures brought along: what stands before a worked case.
     pub(super) fn opening(&mut self, card: Serial, carried: entry::Carried) {
         let actor = std::mem::replace(&mut self.actor, manager());
-        self.act_in(card, &Command::Opening { carried }, None, None).expect("an opening is taken");
+        self.act_in(card, &Command::Opening { carried, units: 0 }, None, None).expect("an opening is taken");
         self.actor = actor;
     }
 

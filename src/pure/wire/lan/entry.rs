@@ -10,7 +10,7 @@ use super::CardView;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntryRequest {
-    /// `purchase`, `stamps`, `subtract_amount`, `remove_visits`, `adjust`, `reward_add` or `reward_remove`.
+    /// `purchase`, `stamps`, `subtract_amount`, `remove_visits`, `adjust`, `reward_add`, `reward_remove` or `opening`.
     pub kind: String,
     /// Stamps, visits or rewards.
     pub count: Option<i64>,
@@ -30,6 +30,8 @@ pub struct EntryRequest {
     pub reason: Option<String>,
     /// Why rewards go (`reward_remove`): `redeem`, `correction` or `expired`.
     pub why: Option<String>,
+    /// What a card brings along from another system (`opening`, for managers).
+    pub figures: Option<OpeningFigures>,
     /// For the staff; never shown to the customer.
     pub comment: Option<String>,
     /// For the customer.
@@ -38,6 +40,29 @@ pub struct EntryRequest {
     pub staff: Option<String>,
     /// A manager who approves what the role alone may not do.
     pub approved_by: Option<Approval>,
+}
+
+/// Figures that a card had in another system; what is not given is 0. No visit is counted, nothing is taken for a purchase,
+/// and the units lapse as if they were awarded now.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpeningFigures {
+    /// Units that can be spent.
+    pub balance: i64,
+    /// Units earned, lifetime; not given, what the balance is.
+    pub earned: Option<i64>,
+    /// Units redeemed, lifetime.
+    pub redeemed: i64,
+    /// Units that count for levels.
+    pub qualifying: i64,
+    /// Purchases less refunds, minor units.
+    pub tx_amount_minor: i64,
+    /// What the customer spent, minor units.
+    pub ltv_minor: i64,
+    /// Visits.
+    pub visits: i64,
+    /// Orders.
+    pub orders: i64,
 }
 
 /// A manager's approval, given with the PIN.

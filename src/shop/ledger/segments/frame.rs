@@ -1,6 +1,8 @@
 //! A segment file as bytes: frames one after the other, each a length, a CRC-32C and a payload; zeros follow the last
 //! (SYNC.md C.2). A frame that was cut off by a power cut is the end; one that is wrong with more behind it is damage.
 
+use crate::pure::wire::checksum::crc32c;
+
 /// Bytes that a file has from the beginning, so that writing does not move its end.
 pub const FILE_BYTES: u64 = 4 << 20;
 
@@ -84,43 +86,9 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
     (is_map && crc32c(payload) == crc).then_some(payload)
 }
 
-/// CRC-32C (Castagnoli; RFC 3720 appendix B.4), reflected.
-pub fn crc32c(bytes: &[u8]) -> u32 {
-    const POLYNOMIAL: u32 = 0x82F6_3B78;
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = byte as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(!0, |crc, byte| crc >> 8 ^ TABLE[((crc ^ u32::from(*byte)) & 0xFF) as usize])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_rfc() {
-        // RFC 3720 appendix B.4, and the usual check value.
-        for (bytes, crc) in [
-            (vec![0; 32], 0x8A91_36AA),
-            (vec![0xFF; 32], 0x62A8_AB43),
-            ((0..32).collect(), 0x46DD_794E),
-            (b"123456789".to_vec(), 0xE306_9283),
-        ] {
-            assert_eq!(crc32c(&bytes), crc, "{bytes:?}");
-        }
-    }
 
     #[test]
     fn a_torn_end_is_the_end_and_a_damaged_middle_is_told() {
