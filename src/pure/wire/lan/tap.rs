@@ -13,7 +13,9 @@ pub struct ScanRequest {
     pub till: String,
     /// The text of the code, at most 4096 characters.
     pub text: String,
-    /// The symbology, as the scanner names it.
+    /// The symbology, as the scanner names it: an AIM identifier (`]Q1`), or a name such as `qr_code`, `code_128`, `ean_13`
+    /// in any writing. It tells goods from cards and how the text is escaped. One that nobody knows, or that the text
+    /// belies, is `invalid`.
     pub symbology: Option<String>,
 }
 
