@@ -31,7 +31,7 @@ pub const FAULTS: &[FaultKind] = &[
     FaultKind {
         name: "used-code",
         value: "",
-        meaning: "Every scan shows the code of the first one: with --count 2 it comes a second time.",
+        meaning: "Every scan shows the code of the first one: with --count 2 and --every-ms 2500 it comes a second time.",
     },
     FaultKind { name: "wrong-secret", value: "", meaning: "The code is made with a key that is not this card's." },
     FaultKind {

@@ -123,4 +123,18 @@ pub struct ReaderList {
     pub remedy: Option<String>,
     /// The readers.
     pub readers: Vec<ReaderView>,
+    /// What no single tap shows, only many together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<AlarmView>,
+}
+
+/// What somebody should look at, though every reader works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlarmView {
+    /// `google_key`: phone after phone takes none of the shop's Google keys.
+    pub code: String,
+    /// What was seen.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: String,
 }
