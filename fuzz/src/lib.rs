@@ -273,7 +273,10 @@ pub fn frame(data: &[u8]) {
     let timed = frames(&rule, &chunks);
     assert_eq!(timed, frames_waited_for(&rule, &chunks), "who looks at the clock matters");
     let held: usize = timed.iter().filter_map(|frame| frame.bytes.as_ref()).map(Vec::len).sum();
-    assert!(held <= whole.len() && timed.iter().all(|frame| (0..=now_ns).contains(&frame.begun_ns)), "made of the bytes");
+    assert!(
+        held <= whole.len() && timed.iter().all(|frame| (0..=now_ns).contains(&frame.begun_ns)),
+        "made of the bytes"
+    );
     let mut steady = Steady::default();
     for bytes in at_once.iter().chain(&timed).filter_map(|frame| frame.bytes.as_ref()) {
         assert!((CODE_BYTES_MIN..=CODE_BYTES_MAX).contains(&bytes.len()), "a code's length");

@@ -46,7 +46,14 @@ struct Seen {
 impl Desk {
     pub fn new(till: Till, clock: Clock) -> Self {
         let seen = Seen { service: ServiceStatus::Up, readers: BTreeMap::new(), scanners: BTreeMap::new() };
-        Self { till, clock, printer: RwLock::new(None), seen: Mutex::new(seen), google_key: KeyWatch::default(), statuses: OnceLock::new() }
+        Self {
+            till,
+            clock,
+            printer: RwLock::new(None),
+            seen: Mutex::new(seen),
+            google_key: KeyWatch::default(),
+            statuses: OnceLock::new(),
+        }
     }
 
     pub fn taps_to(&self, printer: impl Fn(&str) + Send + Sync + 'static) {

@@ -38,9 +38,10 @@ impl KeyWatch {
         (refused >= REFUSED_IN_A_ROW).then(|| AlarmView {
             code: "google_key".to_owned(),
             detail: format!("the last {refused} phones with Google Wallet took none of the shop's keys"),
-            remedy: "compare collector_id and smart_tap_keys of [google] with what Google's console shows for the issuer; \
+            remedy:
+                "compare collector_id and smart_tap_keys of [google] with what Google's console shows for the issuer; \
                      where both agree these were customers without a pass"
-                .to_owned(),
+                    .to_owned(),
         })
     }
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::people::{fob, fob_uid};
 use super::{DemoShop, LISTED, PROGRAMMES, TILL, staff, write_private};
 use crate::pure::domain::{Claim, Medium, ProgrammeName};
-use crate::pure::tap::rotating::RotatingParts;
 use crate::shop::ledger::{CardRow, Reads};
 use crate::shop::till::Till;
 
@@ -69,7 +68,16 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
     });
     let rotating = || {
         let live = credentials.iter().rev().find(|one| one.medium == Medium::RotatingBarcode && !one.revoked)?;
-        till.keys().rotating.as_ref()?.parts(&live.lc1_id()?).ok()
+        let parts = till.keys().rotating.as_ref()?.parts(&live.lc1_id()?).ok()?;
+        // As far as a phone makes its text of it, in the form of the object of a Google pass.
+        Some(json!({
+            "valuePattern": parts.value_pattern,
+            "totpDetails": {
+                "algorithm": parts.algorithm,
+                "periodMillis": parts.period_ms.to_string(),
+                "parameters": [{ "key": parts.key_hex, "valueLength": parts.value_length }],
+            },
+        }))
     };
     let hex = |uid: [u8; 7]| uid.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let fob_uid = has_fob.then(|| hex(fob_uid(card.serial)));
@@ -80,19 +88,7 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
         "nfc_message": text(Medium::AppleVas),
         "smart_tap_value": text(Medium::SmartTap),
         "barcode": text(Medium::Barcode),
-        "rotating_barcode": rotating().map(|parts| object_part(&parts)),
+        "rotating_barcode": rotating(),
         "ntag424_uid": fob_uid,
     }))
-}
-
-/// `rotatingBarcode` of the object of a Google pass, as far as a phone makes its text of it.
-fn object_part(parts: &RotatingParts) -> Value {
-    json!({
-        "valuePattern": parts.value_pattern,
-        "totpDetails": {
-            "algorithm": parts.algorithm,
-            "periodMillis": parts.period_ms.to_string(),
-            "parameters": [{ "key": parts.key_hex, "valueLength": parts.value_length }],
-        },
-    })
 }

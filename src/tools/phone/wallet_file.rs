@@ -141,7 +141,8 @@ pub struct ObjectBarcode {
 impl ObjectFile {
     /// Reads a pass's object.
     pub fn read(path: &Path) -> Result<Self, WalletFileError> {
-        let hint = "it should hold what `stampd pass google SERIAL --json` prints: {\"object\": {\"rotatingBarcode\": …}}";
+        let hint =
+            "it should hold what `stampd pass google SERIAL --json` prints: {\"object\": {\"rotatingBarcode\": …}}";
         let file: Self = read(path, hint)?;
         Ok(match file.object {
             Some(object) => *object,

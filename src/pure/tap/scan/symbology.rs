@@ -77,7 +77,9 @@ const UNKNOWN: [&str; 4] = ["", "unknown", "other", "none"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SymbologyProblem {
     /// No such name.
-    #[error("no symbology is called so; give an AIM identifier such as ]Q1, or a name such as qr_code, code_128 or ean_13")]
+    #[error(
+        "no symbology is called so; give an AIM identifier such as ]Q1, or a name such as qr_code, code_128 or ean_13"
+    )]
     Unknown,
     /// The text begins with the identifier of another one.
     #[error("the text begins with the identifier of another symbology; give one of the two, or both alike")]
