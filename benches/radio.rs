@@ -9,7 +9,9 @@
 //! what a customer would notice, every answer comes as late as one of a phone or tag does ([`PHONE_MS`], [`TAG_MS`]), to the
 //! tap and to the bare loop alike; what the product adds in milliseconds is printed beside it.
 //!
-//! A tap that fails because the machine is busy with something else is taken again, and how often is printed.
+//! Tap and bare loop take turns, and each tap is held to the bare loop of its own turn: the ratio is the median of these
+//! pairs, so that a machine that is busy for some seconds spoils a pair and not the figure. How far the pairs lie apart is
+//! printed. A tap that sends other commands than most, reads twice or has to be taken again is told with what happened.
 
 use std::ffi::CString;
 use std::process::{Command, ExitCode};
@@ -44,15 +46,22 @@ use stampd::tools::phone::vpcd::Sight;
 use stampd::tools::phone::{Answer, Field, Handset, Phone, Presence, Reply, machine_time};
 
 use crate::shop::{TestShop, apple_pass, awarded, refused};
-use crate::slices::{Series, Slice, median, print_row};
+use crate::slices::median;
 use crate::support::pcscd::Pcscd;
 use crate::{Limit, Options, Verdict};
 
 /// The argument of the process that measures: libpcsclite reads where its service is once, from the environment.
 pub const CHILD: &str = "--radio-child";
 
-/// How often each contestant taps in a turn.
-const TAPS_IN_TURN: usize = 3;
+/// How often each contestant taps in a turn: starting the readers' threads costs more than a tap.
+const TAPS_IN_TURN: usize = 2;
+
+/// Turns of each contestant and medium. Each tap waits some 400 ms for the virtual reader's driver to look, twice, and for
+/// its presence to end: ten samples of all media and both contestants are two minutes, sixteen three and a half.
+const TURNS: usize = 8;
+
+/// The same with `--quick`.
+const TURNS_QUICK: usize = 5;
 
 /// How late a phone answers a command, milliseconds: "typically tens" (google-smart-tap.md section 11), the least of them.
 const PHONE_MS: u64 = 10;
@@ -122,7 +131,7 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
         .env(name, socket)
         .env("STAMPD_BENCH_PORT", pcscd.port(0).to_string())
         .env("STAMPD_BENCH_READER", pcscd.reader(0))
-        .env("STAMPD_BENCH_TURNS", if options.quick { "2" } else { "5" })
+        .env("STAMPD_BENCH_TURNS", if options.quick { TURNS_QUICK } else { TURNS }.to_string())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (ratios, rows): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("ratio "));
@@ -153,6 +162,8 @@ pub fn child() -> ExitCode {
 /// Nanoseconds of one tap of the product.
 #[derive(Clone, Copy)]
 struct Tap {
+    /// What was sent in it, all attempts together.
+    apdus: usize,
     chip_to_apdu: u64,
     chip_to_token: u64,
     chip_to_commit: u64,
@@ -165,6 +176,7 @@ fn measure() -> anyhow::Result<()> {
     let turns: usize = variable("STAMPD_BENCH_TURNS")?.parse()?;
     for (medium, ..) in MEDIA {
         bench.medium = medium;
+        bench.commands.clear();
         measure_medium(&mut bench, turns).with_context(|| medium.name())?;
     }
     Ok(())
@@ -175,41 +187,70 @@ fn measure_medium(bench: &mut Radio, turns: usize) -> anyhow::Result<()> {
     // The first turn warms both and is not counted; it also tells which APDUs a tap sends.
     bench.tap_in_turn()?;
     bench.bare_in_turn()?;
-    for _ in 0..turns {
-        bare.push(Slice::new(bench.bare_in_turn()?, Duration::from_secs(1)));
-        taps.push(bench.tap_in_turn()?);
+    bench.again.clear();
+    for turn in 0..turns {
+        // Who begins alternates: what the machine does meanwhile meets both alike.
+        if turn % 2 == 0 {
+            taps.extend(bench.tap_in_turn()?);
+            bare.extend(bench.bare_in_turn()?);
+        } else {
+            bare.extend(bench.bare_in_turn()?);
+            taps.extend(bench.tap_in_turn()?);
+        }
     }
-    let part = |of: fn(&Tap) -> u64| Series {
-        slices: taps.iter().map(|turn| Slice::new(turn.iter().map(of).collect(), Duration::from_secs(1))).collect(),
-    };
-    let bare = Series { slices: bare };
+    let part = |of: fn(&Tap) -> u64| -> Vec<f64> { taps.iter().map(|tap| of(tap) as f64).collect() };
+    let bare: Vec<f64> = bare.into_iter().map(|ns| ns as f64).collect();
     let (whole, token) = (part(|tap| tap.chip_to_commit), part(|tap| tap.chip_to_token));
     let decoded_ns = bench.decode_ns()?;
+    let usual = median(taps.iter().map(|tap| tap.apdus as f64).collect()) as usize;
+    let odd: Vec<usize> = taps.iter().map(|tap| tap.apdus).filter(|apdus| *apdus != usual).collect();
     println!(
-        "  {}: {} APDUs per tap, {} taps taken again, decode and resolve {:.3} ms",
+        "  {}: {usual} APDUs per tap (other counts: {odd:?}), {} taps taken again, decode and resolve {:.3} ms",
         bench.medium.name(),
-        bench.commands.len(),
-        bench.again,
+        bench.again.len(),
         decoded_ns / 1e6
     );
-    bench.again = 0;
-    print_row("bare loop: connect, same APDUs, release (floor)", &bare, None);
-    print_row("chip seen to first APDU", &part(|tap| tap.chip_to_apdu), None);
-    print_row("chip seen to token (chip released, proof opened)", &token, Some(&bare));
-    print_row("chip seen to commit: the whole tap", &whole, Some(&bare));
-    print_row(
+    bench.again.drain(..).for_each(|why| println!("  taken again: {why}"));
+    row("bare loop: connect, same APDUs, release (floor)", &bare, None);
+    row("chip seen to first APDU", &part(|tap| tap.chip_to_apdu), None);
+    row("chip seen to token (chip released, proof opened)", &token, Some(&bare));
+    row("chip seen to commit: the whole tap", &whole, Some(&bare));
+    row(
         "of it the last answer on its way, release, decode, resolve, commit",
         &part(|tap| tap.last_answer_to_commit),
         None,
     );
-    let middle = |series: &Series| median(series.slices.iter().map(|slice| slice.quantile(0.5)).collect());
-    println!("  the product adds {:.2} ms to the bare loop", (middle(&whole) - middle(&bare)) / 1e6);
-    ensure!(middle(&bare) > 0.0 && middle(&whole) > 0.0, "nothing was measured");
-    for series in [&whole, &token] {
-        println!("ratio {}", series.ratio(&bare, |slice| slice.quantile(0.5)));
+    let (middle, floor) = (median(whole.clone()), median(bare.clone()));
+    println!("  the product adds {:.2} ms to the bare loop", (middle - floor) / 1e6);
+    ensure!(floor > 0.0 && middle > 0.0, "nothing was measured");
+    for figures in [&whole, &token] {
+        println!("ratio {}", median(pairs(figures, &bare)));
     }
-    println!("ratio {}", decoded_ns / middle(&whole));
+    println!("ratio {}", decoded_ns / middle);
     Ok(())
+}
+
+/// Each figure over the floor's of the same place.
+fn pairs(figures: &[f64], floor: &[f64]) -> Vec<f64> {
+    figures.iter().zip(floor).map(|(own, floor)| own / floor).collect()
+}
+
+/// One row: the middle, the least and the most of some durations in milliseconds, and of their ratios to the floor the
+/// middle and the two quartiles.
+fn row(name: &str, ns: &[f64], floor: Option<&[f64]>) {
+    let sorted = |mut figures: Vec<f64>| -> Vec<f64> {
+        figures.sort_by(f64::total_cmp);
+        figures
+    };
+    let at = |sorted: &[f64], share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+    let ms = sorted(ns.iter().map(|ns| ns / 1e6).collect());
+    let ratios = floor.map_or(String::new(), |floor| {
+        let ratios = sorted(pairs(ns, floor));
+        let [low, high] = [0.25, 0.75].map(|share| at(&ratios, share));
+        format!("   x floor in pairs: {:.2} ({low:.2} to {high:.2})", median(ratios))
+    });
+    let (least, most) = (at(&ms, 0.0), at(&ms, 1.0));
+    println!("  {name:<66} {:>8.3} ms  ({least:.3} to {most:.3}, n {}){ratios}", median(ms.clone()), ms.len());
 }
 
 /// A command, and the status word of its answer.
@@ -255,8 +296,8 @@ struct Radio {
     /// What a tap sends.
     commands: Vec<Exchanged>,
     turn: usize,
-    /// Taps that were taken again.
-    again: usize,
+    /// Why taps were taken again.
+    again: Vec<String>,
     /// What is random in an Android phone: the same for tap and bare loop, so that the same commands are good for both.
     fixed: Fixed,
 }
@@ -279,7 +320,7 @@ impl Radio {
             customer: [random_bytes(), random_bytes()],
         };
         let (commands, medium, reader) = (Vec::new(), Medium::AppleVas, CString::new(reader)?);
-        Ok(Self { shop, keys, phone, reader, pass, medium, commands, turn: 0, again: 0, fixed })
+        Ok(Self { shop, keys, phone, reader, pass, medium, commands, turn: 0, again: Vec::new(), fixed })
     }
 
     /// The handset or chip of the next card, bound to it.
@@ -427,7 +468,7 @@ impl Radio {
             let tapped = self.tap_once(readers, taps);
             tries += 1;
             match tapped {
-                Err(_) if tries < TRIES_MAX => self.again += 1,
+                Err(error) if tries < TRIES_MAX => self.again.push(format!("tap: {error:#}")),
                 tapped => return tapped,
             }
         }
@@ -453,12 +494,18 @@ impl Radio {
         });
         let exchanges: Vec<(Exchanged, i64)> = exchanges.collect();
         let last_ns = exchanges.last().context("the phone was asked nothing")?.1;
-        self.commands = exchanges.into_iter().map(|(exchanged, _)| exchanged).collect();
+        let apdus = exchanges.len();
+        let sent: Vec<Exchanged> = exchanges.into_iter().map(|(exchanged, _)| exchanged).collect();
+        // One that read twice is no measure for the bare loop.
+        if self.commands.is_empty() || apdus <= self.commands.len() {
+            self.commands = sent;
+        }
         let name = self.reader.to_string_lossy().into_owned();
         let is_free = || readers.statuses().iter().any(|status| status.name == name && !status.occupied);
         crate::support::wait_until("the presence is over", is_free);
         let since = |from_ns: i64, ns: i64| (ns - from_ns).max(0) as u64;
         Ok(Tap {
+            apdus,
             chip_to_apdu: u64::from(tap.timing.chip_to_first_apdu_us) * 1_000,
             chip_to_token: u64::from(tap.timing.chip_to_token_us) * 1_000,
             chip_to_commit: since(tap.timing.chip_seen_ns, committed_ns),
@@ -475,10 +522,10 @@ impl Radio {
     /// One bare loop, run again where it failed.
     fn bare(&mut self, context: &Context) -> anyhow::Result<u64> {
         for _ in 1..TRIES_MAX {
-            if let Ok(took_ns) = self.bare_once(context) {
-                return Ok(took_ns);
+            match self.bare_once(context) {
+                Ok(took_ns) => return Ok(took_ns),
+                Err(error) => self.again.push(format!("bare loop: {error:#}")),
             }
-            self.again += 1;
         }
         self.bare_once(context)
     }

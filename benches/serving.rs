@@ -80,7 +80,7 @@ impl Client {
             names: Vec::new(),
             certificate_sha256: None,
         };
-        let readers = || ReaderList { service: "ok".to_owned(), remedy: None, readers: Vec::new() };
+        let readers = || ReaderList { service: "ok".to_owned(), remedy: None, readers: Vec::new(), alarms: Vec::new() };
         let lan = Lan::new(shop.till.clone(), shop.clock.clone(), settings, Arc::new(readers), Arc::new(Vec::new));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

@@ -73,7 +73,7 @@ impl Pages {
             names: Vec::new(),
             certificate_sha256: None,
         };
-        let readers = || ReaderList { service: "ok".to_owned(), remedy: None, readers: Vec::new() };
+        let readers = || ReaderList { service: "ok".to_owned(), remedy: None, readers: Vec::new(), alarms: Vec::new() };
         let lan = Lan::new(till, clock, settings, Arc::new(readers), Arc::new(Vec::new));
         Self { router: console::router(lan), _scratch: scratch }
     }

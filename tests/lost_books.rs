@@ -5,9 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use stampd::tools::phone::machine_time;
+use stampd::tools::phone::rotating::RotatingBarcode;
 
 use crate::support::counting::{Counting, books_hold};
-use crate::support::shop::{Shop, Start};
+use crate::support::shop::{By, Shop, Start};
 use crate::support::wait_until;
 
 fn ledger(shop: &Shop) -> PathBuf {
@@ -275,5 +277,57 @@ fn a_torn_end_of_the_copy_is_tolerated_and_a_damaged_middle_is_told() {
     assert!(said.contains("segments/before-2"), "{said}");
     shop.start(Start::Run);
     assert!(shop.standing(&till.points())["balance"].as_i64().expect("a balance") < balance);
+    shop.verify();
+}
+
+/// Issued before the shop had a key for rotating barcodes, a card gets its credential with its first object, once; what was
+/// made is an event, so that it comes back with the books.
+#[test]
+fn a_rotating_barcode_that_came_later_is_made_once_and_comes_back() {
+    let mut shop = Shop::closed();
+    let (mut key, with_key) = (String::new(), shop.dir.join("stampd.toml"));
+    let with_key = fs::read_to_string(with_key).expect("a configuration");
+    shop.config_change(|text| {
+        let (keys, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("rotating_key"));
+        key = keys.concat();
+        rest.join("\n")
+    });
+    assert!(key.contains("rotating.hex"), "the demo has such a key");
+    shop.start(Start::Run);
+    let newcomer = Newcomer::joins(&shop);
+    let serial = newcomer.card["serial"].as_str().expect("a serial").to_owned();
+    let path = format!("/v1/cards/{serial}/google");
+    let object = |shop: &Shop| shop.get(&path).expect(200)["object"].clone();
+    let rotating = |shop: &Shop| {
+        let media = shop.get(&format!("/v1/cards/{serial}/credentials")).expect(200);
+        let media = media["credentials"].as_array().expect("a list").clone();
+        media.into_iter().filter(|one| one["medium"] == "rotating_barcode").collect::<Vec<Value>>()
+    };
+    assert!(object(&shop)["rotatingBarcode"].is_null() && rotating(&shop).is_empty(), "there is no key yet");
+    shop.stop();
+    shop.config_change(|_| with_key);
+    shop.start(Start::Run);
+    assert!(rotating(&shop).is_empty(), "nothing was made unasked");
+    let made = object(&shop)["rotatingBarcode"].clone();
+    assert!(made["valuePattern"].as_str().is_some_and(|pattern| pattern.starts_with("LC2")), "{made}");
+    let events = shop.verify()["events"].clone();
+    assert_eq!((object(&shop)["rotatingBarcode"].clone(), rotating(&shop).len()), (made.clone(), 1), "made once");
+    assert_eq!(shop.verify()["events"], events, "the second object only reads");
+    // What the phone shows of it counts, also when the books came back from their copy.
+    copied(&shop);
+    shop.kill();
+    lose(&shop);
+    done(&shop, &["restore"]);
+    shop.start(Start::Run);
+    assert_eq!(object(&shop)["rotatingBarcode"], made);
+    let barcode: RotatingBarcode = serde_json::from_value(made).expect("Google's form");
+    let screen = barcode.screen(machine_time().expect("a clock"), 0).expect("a phone can show it");
+    let shown = shop.scan(&screen.text()).send().expect(200);
+    assert_eq!((&shown["medium"], &shown["card"]["serial"]), (&json!("rotating_barcode"), &newcomer.card["serial"]));
+    // Unbound, none is made in its place: whoever has the lost phone would get the next one too.
+    let id = rotating(&shop)[0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v1/cards/{serial}/credentials/{id}");
+    assert_eq!(shop.ask(By::Manager, "DELETE", &path).send().status, 204);
+    assert!(object(&shop)["rotatingBarcode"].is_null());
     shop.verify();
 }

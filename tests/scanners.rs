@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::http::{Event, Events};
 use crate::support::line::Line;
 use crate::support::pcscd::Pcscd;
-use crate::support::shop::{Shop, Start};
+use crate::support::shop::{By, Shop, Start};
 use crate::support::wait_until;
 
 /// A shop with a scanner on a line.
@@ -237,36 +237,54 @@ fn symbologies_and_payloads_are_read_as_configured() {
     }
 }
 
-#[test]
-fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
-    let pcscd = Pcscd::start();
-    let mut shop = Shop::with_readers(&pcscd);
-    shop.stop();
-    let scanner = "\n[[scanner]]\nkind = \"pcsc\"\ndevice = \" 00 01$\"\nframing = { atr = \"3B8001\" }\n";
-    shop.config_change(|text| text + scanner);
-    shop.start(Start::Run);
-    let mut events = shop.events();
-    let mut shown = |wallet: &str, card: &Value, fault: Option<&str>| {
-        let name = json!(pcscd.reader(1));
+/// A shop whose second reader is a scanner that shows its codes as chips.
+struct ChipCounter {
+    pcscd: Pcscd,
+    shop: Shop,
+    events: Events,
+}
+
+impl ChipCounter {
+    fn open(framing: &str) -> Self {
+        let pcscd = Pcscd::start();
+        let mut shop = Shop::with_readers(&pcscd);
+        shop.stop();
+        let scanner = format!("\n[[scanner]]\nkind = \"pcsc\"\ndevice = \" 00 01$\"\nframing = {{ {framing} }}\n");
+        shop.config_change(|text| text + &scanner);
+        shop.start(Start::Run);
+        let events = shop.events();
+        Self { pcscd, shop, events }
+    }
+
+    /// Shows it on that reader; what the shop told of it, and what the phone said.
+    #[track_caller]
+    fn shown(&mut self, wallet: &str, card: &Value, more: &[&str]) -> (Value, String) {
+        let name = json!(self.pcscd.reader(1));
         wait_until("the reader is free", || {
-            let readers = shop.get("/v1/readers").expect(200);
+            let readers = self.shop.get("/v1/readers").expect(200);
             let mut readers = readers["readers"].as_array().expect("a list").iter();
             readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
         });
-        let mut phone = shop.command(&["phone", "--wallet", wallet, "--card", serial(card)]);
-        phone.arg("--demo").arg(shop.dir.join("demo.json")).args(["--reader-port", &pcscd.port(1).to_string()]);
-        phone.args(fault.map_or(Vec::new(), |fault| vec!["--fault", fault]));
+        let mut phone = self.shop.command(&["phone", "--wallet", wallet, "--card", serial(card)]);
+        let port = self.pcscd.port(1).to_string();
+        phone.arg("--demo").arg(self.shop.dir.join("demo.json")).args(["--reader-port", &port]).args(more);
         let output = phone.output().expect("the phone starts");
+        assert!(output.stderr.is_empty() || more.contains(&"--fault"), "{}", String::from_utf8_lossy(&output.stderr));
         loop {
-            let event = events.next().expect("an event");
+            let event = self.events.next().expect("an event");
             if event.name.starts_with("tap.") {
                 assert_eq!(event.data["reader"], name);
                 return (event.data, String::from_utf8_lossy(&output.stdout).into_owned());
             }
         }
-    };
-    let card = shop.card("cafe10", 0);
-    let (told, said) = shown("barcode", &card, None);
+    }
+}
+
+#[test]
+fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
+    let mut counter = ChipCounter::open("atr = \"3B8001\"");
+    let card = counter.shop.card("cafe10", 0);
+    let (told, said) = counter.shown("barcode", &card, &[]);
     assert_eq!(
         (&told["outcome"], &told["medium"], &told["grade"]),
         (&json!("awarded"), &json!("barcode"), &json!("C")),
@@ -274,16 +292,140 @@ fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
     );
     assert_eq!((&told["card"]["scans"], &told["card"]["taps"]), (&json!(1), &json!(0)));
     assert!(told["timing_ms"]["first_apdu"].is_number(), "{told}");
-    let card = shop.card("cafe10", 1);
+    let card = counter.shop.card("cafe10", 1);
     for (fault, text) in [("damaged", "known"), ("ean", "goods"), ("wrong-medium", "known")] {
-        let (told, said) = shown("barcode", &card, Some(fault));
+        let (told, said) = counter.shown("barcode", &card, &["--fault", fault]);
         assert_eq!(told["code"], "unknown_token", "{fault}: {said}");
         assert!(told["text"].as_str().is_some_and(|line| line.contains(text)), "{fault}: {told}");
     }
-    let (told, said) = shown("barcode", &card, Some("empty"));
+    let (told, said) = counter.shown("barcode", &card, &["--fault", "empty"]);
     assert_eq!(told["code"], "no_pass", "{said}");
-    let card = shop.card("cafe10", 2);
-    let (told, said) = shown("apple", &card, None);
+    let card = counter.shop.card("cafe10", 2);
+    let (told, said) = counter.shown("apple", &card, &[]);
     assert_eq!((&told["outcome"], &told["medium"]), (&json!("awarded"), &json!("apple_vas")), "{said}");
     assert_eq!((&told["card"]["scans"], &told["card"]["taps"]), (&json!(0), &json!(1)));
+}
+
+#[test]
+fn a_chip_gives_its_code_in_an_object_and_a_rotating_one_as_well() {
+    let mut counter = ChipCounter::open("atr = \"3B8001\", tlv = [\"53\"]");
+    // Faults, and the code in which each ends; none for what is sound in an odd form.
+    let cases: [(&[&str], &str, Option<&str>); 9] = [
+        (&[], "barcode", None),
+        (&["--fault", "tlv-long-form"], "barcode", None),
+        (&["--fault", "tlv-padded=80"], "barcode", None),
+        (&["--rotating"], "rotating_barcode", None),
+        (&["--rotating", "--fault", "stale"], "rotating_barcode", Some("stale_token")),
+        (&["--fault", "tlv-cut"], "", Some("no_pass")),
+        (&["--fault", "tlv-other"], "", Some("no_pass")),
+        (&["--fault", "tlv-endless"], "", Some("no_pass")),
+        (&["--fault", "tlv-wrapped"], "", Some("no_pass")),
+    ];
+    for (index, (more, medium, code)) in cases.into_iter().enumerate() {
+        let card = counter.shop.card("cafe10", index);
+        let (told, said) = counter.shown("barcode", &card, &[more, &["--tlv", "53"]].concat());
+        let outcome = if code.is_some() { "refused" } else { "awarded" };
+        assert_eq!((&told["outcome"], &told["code"]), (&json!(outcome), &json!(code)), "{more:?}: {told}\n{said}");
+        assert_eq!(told["medium"].as_str().unwrap_or_default(), medium, "{more:?}: {told}");
+    }
+    counter.shop.verify();
+}
+
+/// What a rotating barcode can have, and the code in which it ends; none for what is sound in an odd form.
+const ROTATING_FAULTS: &[(&[&str], Option<&str>)] = &[
+    (&[], None),
+    (&["--fault", "rounded"], None),
+    (&["--fault", "lower-case"], None),
+    (&["--clock-shift", "-20"], None),
+    (&["--fault", "clock-off=20"], None),
+    (&["--fault", "stale"], Some("stale_token")),
+    (&["--fault", "clock-off"], Some("stale_token")),
+    (&["--clock-shift", "-120"], Some("stale_token")),
+    (&["--fault", "forged-time"], Some("unknown_token")),
+    (&["--fault", "wrong-secret"], Some("unknown_token")),
+    (&["--fault", "damaged"], Some("unknown_token")),
+    (&["--fault", "cut-code=40"], Some("unknown_token")),
+];
+
+#[test]
+fn a_rotating_barcode_is_shown_without_a_phone_and_in_every_way_in_which_it_is_wrong() {
+    let counter = Counter::open(SERIAL);
+    let mut events = counter.shop.events();
+    for (index, (more, code)) in ROTATING_FAULTS.iter().enumerate() {
+        let card = counter.shop.card("cafe10", index);
+        counter.scan(&card, &[&["--rotating"], *more].concat());
+        let told = counter.told(&mut events).data;
+        let outcome = if code.is_some() { "refused" } else { "awarded" };
+        assert_eq!((&told["outcome"], &told["code"]), (&json!(outcome), &json!(code)), "{more:?}: {told}");
+        if code.is_none() {
+            assert_eq!((&told["medium"], &told["grade"]), (&json!("rotating_barcode"), &json!("B")), "{more:?}");
+        }
+    }
+    // A picture of the screen is a code that was used. Within two seconds it would be the same presentation.
+    let card = counter.shop.card("cafe10", ROTATING_FAULTS.len());
+    let twice = ["--rotating", "--fault", "used-code", "--count", "2", "--every-ms", "2500"];
+    counter.scan(&card, &twice);
+    let (first, second) = (counter.told(&mut events).data, counter.told(&mut events).data);
+    assert_eq!((&first["outcome"], &second["code"]), (&json!("awarded"), &json!("replayed")), "{second}");
+    // The pass that the shop makes is all that the phone needs.
+    let card = counter.shop.card("cafe10", ROTATING_FAULTS.len() + 1);
+    let made = counter.shop.get(&format!("/v1/cards/{}/google", serial(&card))).expect(200);
+    let file = counter.shop.dir.join("object.json");
+    std::fs::write(&file, made.to_string()).expect("written");
+    let scan = |more: &[&str]| {
+        let mut phone = counter.shop.command(&["phone", "--wallet", "scan", "--file"]);
+        phone.arg(&file).arg("--tty").arg(&counter.line.scanner).args(more);
+        phone.output().expect("the phone starts")
+    };
+    assert!(scan(&["--rotating"]).status.success());
+    let told = counter.told(&mut events).data;
+    assert_eq!((&told["card"]["serial"], &told["medium"]), (&card["serial"], &json!("rotating_barcode")));
+    assert!(scan(&[]).status.success());
+    let told = counter.told(&mut events).data;
+    assert_eq!((&told["outcome"], &told["medium"]), (&json!("already_counted"), &json!("barcode")), "{told}");
+    // What cannot be asked for is told, with the remedy.
+    for (more, told) in [
+        (&["--clock-shift", "5"][..], "--rotating"),
+        (&["--fault", "stale"][..], "--rotating"),
+        (&["--tlv", "53"][..], "--wallet scan"),
+    ] {
+        let output = scan(more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains(told), "{more:?}: {said}");
+    }
+    let listed = counter.shop.command(&["phone", "--list"]).output().expect("the phone starts");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    for name in ["--rotating", "stale", "used-code", "wrong-secret", "clock-off", "forged-time", "tlv-cut"] {
+        assert!(listed.contains(name), "{name}:\n{listed}");
+    }
+    counter.shop.verify();
+}
+
+#[test]
+fn a_till_names_the_symbology_of_what_its_own_scanner_read() {
+    let shop = Shop::open();
+    let text = |index: usize| text_of(&shop.card("cafe10", index), "barcode").to_owned();
+    let scan = |text: &str, symbology: &str| {
+        let body = json!({ "till": "till-1", "text": text, "symbology": symbology });
+        shop.post("/v1/scans", &body).token(&shop.token(By::Till)).send()
+    };
+    for (index, symbology) in ["]Q1", "qr_code", "PDF417", "unknown"].into_iter().enumerate() {
+        let told = scan(&text(index), symbology).expect(200);
+        assert_eq!((&told["outcome"], &told["medium"]), (&json!("awarded"), &json!("barcode")), "{symbology}");
+    }
+    // The scanner sends the identifier before the code, and escapes: both are taken off.
+    let told = scan(&format!("]Q2\\000026{}", text(4)), "]Q2").expect(200);
+    assert_eq!(told["outcome"], "awarded");
+    // Goods by symbology alone: a UPC-A of twelve digits may be a serial by its form.
+    for (code, symbology) in [("036000291452", "upc_a"), ("4006381333931", "EAN-13"), (&text(5), "GS1-128")] {
+        let refused = scan(code, symbology).problem(409, "unknown_token");
+        assert!(refused["text"].as_str().is_some_and(|line| line.contains("goods")), "{symbology}: {refused}");
+    }
+    // What contradicts itself is a mistake of the till program, and books nothing.
+    let with_other = format!("]C0{}", text(5));
+    for (code, symbology) in [(&text(5)[..], "ean_13"), (&with_other, "]Q1"), (&text(5), "banana"), (&text(5), "]Q")] {
+        assert_eq!(scan(code, symbology).pointers(), ["/symbology"], "{symbology}");
+    }
+    assert_eq!(scan(&text(5), "]Q1").expect(200)["outcome"], "awarded");
+    shop.verify();
 }

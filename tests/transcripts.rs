@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use stampd::pure::tap::apple_vas::{AppleVas, PassType, VasKey, VasKeys, VasMessage, open};
+use stampd::pure::tap::scan::card::{CardRule, CodeCard};
 use stampd::pure::tap::{Exchange, Found, Machine, Release, Sealed, Step, TokenProblem};
 
 /// One conversation as its file tells it.
@@ -133,13 +134,19 @@ fn release_of(exchange: &Exchange) -> &'static str {
     }
 }
 
-fn apple_vas() -> Vec<Transcript> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/apple_vas");
+/// Name and text of the transcripts in a folder.
+fn folder(name: &str) -> Vec<(String, String)> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(name);
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
+    let named = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+    files.iter().map(|path| (named(path), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+fn apple_vas() -> Vec<Transcript> {
+    let files = folder("apple_vas");
     assert!(files.len() >= 30, "{} transcripts", files.len());
-    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
-    files.iter().map(|path| Transcript::parse(&path.file_stem().unwrap().to_string_lossy(), &read(path))).collect()
+    files.iter().map(|(name, text)| Transcript::parse(name, text)).collect()
 }
 
 #[test]
@@ -215,5 +222,66 @@ fn no_byte_of_a_cryptogram_can_change() {
         let (_, opened) = transcript.open(&sealed[0]);
         let foreign = matches!(opened, Err(TokenProblem::ForeignKey { .. }));
         assert!(if place < 12 { foreign } else { matches!(opened, Err(TokenProblem::Broken(_))) }, "byte {place}");
+    }
+}
+
+/// The rule of a synthetic card, as its transcript tells it.
+fn card_rule(headers: &[(&str, &str)]) -> CardRule {
+    let mut rule = CardRule::default();
+    for (key, value) in headers {
+        match *key {
+            "apdus" => rule.apdus = value.split(' ').map(bytes).collect(),
+            "skip" => rule.skip = value.parse().unwrap(),
+            "length" => rule.length = Some(value.parse().unwrap()),
+            "tlv" => rule.tlv = value.split(' ').map(|tag| u16::from_str_radix(tag, 16).unwrap()).collect(),
+            "aim" => rule.reading.aim = true,
+            other => assert_eq!(other, "result"),
+        }
+    }
+    rule
+}
+
+/// What came of it, as the file writes it: `code`, the symbology where it is known, the text.
+fn code_result(exchange: &Exchange) -> String {
+    let Found::Sealed(sealed) = &exchange.found else { return result_of(exchange) };
+    let [Sealed::Code(Ok(code))] = sealed.as_slice() else { panic!("{exchange:?}") };
+    let aim = code.aim.map_or(String::new(), |aim| format!("{aim:?} "));
+    format!("code {aim}{}", String::from_utf8_lossy(&code.bytes))
+}
+
+#[test]
+fn every_synthetic_card_is_read_as_its_transcript_is_written() {
+    let files = folder("code_card");
+    assert!(files.len() >= 13, "{} transcripts", files.len());
+    for (name, text) in files {
+        let rows: Vec<&str> = text.lines().filter(|row| !row.starts_with('#')).collect();
+        let said = |sign: char| rows.iter().filter_map(move |row| row.strip_prefix(sign)).map(|row| bytes(row.trim()));
+        let (commands, answers): (Vec<_>, Vec<_>) = (said('>').collect(), said('<').collect());
+        let headers: Vec<(&str, &str)> = rows.iter().filter_map(|row| row.split_once(": ")).collect();
+        let play = |answers: &[Vec<u8>]| {
+            let mut machine = CodeCard::new(&card_rule(&headers));
+            let (mut sent, mut step) = (Vec::new(), machine.start());
+            while let Step::Transmit(command) = step {
+                step = machine.feed(&answers.get(sent.len()).cloned().unwrap_or_default());
+                sent.push(command);
+            }
+            let Step::Done(exchange) = step else { unreachable!() };
+            (sent, exchange)
+        };
+        let (sent, exchange) = play(&answers);
+        assert_eq!(sent, commands, "{name}");
+        let expected = headers.iter().find(|(key, _)| *key == "result").expect("a result").1;
+        assert_eq!(code_result(&exchange), expected, "{name}");
+        assert_eq!(release_of(&exchange), "leave", "{name}");
+        // Cut anywhere, the last answer gives no other text than a begin of it.
+        let Some(whole) = expected.strip_prefix("code ") else { continue };
+        let last = answers.len() - 1;
+        for length in 0..answers[last].len() {
+            let mut cut = answers.clone();
+            cut[last].truncate(length);
+            let found = code_result(&play(&cut).1);
+            let begin = found.strip_prefix("code ").map(|text| text.trim_end_matches(['\u{FFFD}', '\0']));
+            assert!(begin.is_none_or(|text| whole.starts_with(text)), "{name} cut at {length}: {found}");
+        }
     }
 }

@@ -60,7 +60,12 @@ impl Api {
             names: Vec::new(),
             certificate_sha256: None,
         };
-        let readers = || ReaderList { service: "no daemon runs".to_owned(), remedy: None, readers: Vec::new() };
+        let readers = || ReaderList {
+            service: "no daemon runs".to_owned(),
+            remedy: None,
+            readers: Vec::new(),
+            alarms: Vec::new(),
+        };
         let passes = daemon::passes_of(&config, &till, &clock);
         if let (Err(error), Wants::Passes) = (&passes, wants) {
             bail!("{error:#}");

@@ -34,6 +34,8 @@ Examples:
   stampd phone --wallet ntag424 --programme cafe10 --fault counter-stands
   stampd phone --wallet ntag --uid 04A1B2C3D4E5F6 --text LC1…
   stampd phone --wallet scan --tty ./tty-scan --programme cafe10 --fault split=100
+  stampd phone --wallet scan --tty ./tty-scan --programme points --rotating --fault stale=120
+  stampd phone --wallet barcode --rotating --file object.json --tlv 53
   stampd phone --list
 
 A card.json for --file:
@@ -42,6 +44,8 @@ A card.json for --file:
             \"smart_tap_value\": \"LC1…\"}
   ntag424  {\"uid\": \"04…\", \"meta_read_key_hex\": \"…\", \"file_read_key_hex\": \"…\",
             \"url\": \"https://cards.example/t?picc={picc}&cmac={cmac}\"}
+  barcode, scan: the object of a Google pass, as `stampd pass google SERIAL --json` prints it; its barcode, or with
+            --rotating its rotatingBarcode
 
 Exit code 0 when the reader took the pass each time, else 1. What the shop booked for it, only the shop knows.";
 
@@ -88,6 +92,12 @@ pub struct PhoneArgs {
     /// The text of a tag or code, in place of the card's.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["card", "programme"])]
     text: Option<String>,
+    /// Shows the rotating barcode of the card's Google pass, made for each scan, in place of the one that stays.
+    #[arg(long, conflicts_with = "text")]
+    rotating: bool,
+    /// Puts the code of --wallet barcode into a TLV object of this tag, one or two bytes hexadecimal.
+    #[arg(long, value_name = "TAG")]
+    tlv: Option<String>,
     /// The serial line that --wallet scan writes to.
     #[arg(long, value_name = "PATH")]
     tty: Option<PathBuf>,
@@ -158,7 +168,7 @@ pub fn run(args: PhoneArgs) -> anyhow::Result<()> {
 fn scan(args: &PhoneArgs) -> anyhow::Result<()> {
     let tty = args.tty.as_ref().context("--wallet scan needs the serial line to write to: --tty /dev/…")?;
     let (holding, faults) = Holding::read(args)?;
-    let (card, scanner) = scanner(args, &faults)?;
+    let (card, scanner) = scanner(args, &faults, &machine_time()?)?;
     for scan in 1..=holding.count {
         if scan > 1 {
             std::thread::sleep(Duration::from_millis(holding.every_ms));

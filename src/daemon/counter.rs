@@ -67,6 +67,8 @@ fn code_device(scanner: &Scanner) -> Result<CodeDevice> {
         atr: framing.atr.clone(),
         apdus: framing.apdus.clone(),
         skip: framing.skip as usize,
+        length: framing.length.map(|length| length as usize),
+        tlv: framing.tlv.clone(),
         reading: reading(framing),
     };
     Ok(CodeDevice { pattern, till: scanner.till.clone(), rule })

@@ -1,9 +1,12 @@
 //! The desk between readers and till: takes each tap into the ledger, tells what became of it, and knows the readers as
 //! they are now.
 
+mod key_watch;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
+use self::key_watch::KeyWatch;
 use crate::base::clock::Clock;
 use crate::pure::domain::Actor;
 use crate::pure::tap::{Opened, TapProblem};
@@ -26,6 +29,7 @@ pub struct Desk {
     clock: Clock,
     printer: RwLock<Option<Printer>>,
     seen: Mutex<Seen>,
+    google_key: KeyWatch,
     /// Every tap changes what lies on a reader, so that is asked for and not told.
     statuses: OnceLock<Statuses>,
 }
@@ -43,7 +47,14 @@ struct Seen {
 impl Desk {
     pub fn new(till: Till, clock: Clock) -> Self {
         let seen = Seen { service: ServiceStatus::Up, readers: BTreeMap::new(), scanners: BTreeMap::new() };
-        Self { till, clock, printer: RwLock::new(None), seen: Mutex::new(seen), statuses: OnceLock::new() }
+        Self {
+            till,
+            clock,
+            printer: RwLock::new(None),
+            seen: Mutex::new(seen),
+            google_key: KeyWatch::default(),
+            statuses: OnceLock::new(),
+        }
     }
 
     pub fn taps_to(&self, printer: impl Fn(&str) + Send + Sync + 'static) {
@@ -81,7 +92,8 @@ impl Desk {
             exchanges: *exchanges,
         };
         let scanners = seen.scanners.values().map(|(status, scans)| scanner_view(status, *scans));
-        ReaderList { service, remedy, readers: seen.readers.values().map(view).chain(scanners).collect() }
+        let readers = seen.readers.values().map(view).chain(scanners).collect();
+        ReaderList { service, remedy, readers, alarms: self.google_key.alarm().into_iter().collect() }
     }
 
     /// Tells listeners of a reader that came or went; nothing waits for it.
@@ -231,7 +243,8 @@ impl ScanSink for Desk {
 
 impl TapSink for Desk {
     fn tapped(&self, tap: ReaderTap) -> Decision {
-        let ReaderTap { reader, till, shown, result, timing } = tap;
+        let ReaderTap { reader, till, shown, result, google_key, timing } = tap;
+        self.google_key.told(google_key);
         if let Some((_, exchanges)) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).readers.get_mut(&reader)
         {
             *exchanges += 1;

@@ -161,6 +161,10 @@ pub struct Framing {
     pub apdus: Vec<Vec<u8>>,
     /// Bytes left out at the begin of that answer.
     pub skip: u32,
+    /// Bytes of it that are taken; all where it is none.
+    pub length: Option<u32>,
+    /// Tags of the TLV object that holds the code, the outermost first; empty where the bytes are the code.
+    pub tlv: Vec<u16>,
 }
 
 /// The country to which a keyboard scanner is set.
@@ -243,6 +247,8 @@ struct RawFraming {
     atr: Field<String>,
     apdus: Field<Vec<Spanned<String>>>,
     skip: Field<i64>,
+    length: Field<i64>,
+    tlv: Field<Vec<Spanned<String>>>,
 }
 
 pub(super) fn check_tills(reading: &Reading, raw: Vec<RawTill>) -> Result<Vec<Till>, ConfigError> {
@@ -397,6 +403,8 @@ fn check_framing(reading: &Reading, kind: ScannerKind, raw: &RawFraming) -> Resu
     belongs(reading, raw.atr.as_ref(), "atr", kind, &[Pcsc])?;
     belongs(reading, raw.apdus.as_ref(), "apdus", kind, &[Pcsc])?;
     belongs(reading, raw.skip.as_ref(), "skip", kind, &[Pcsc])?;
+    belongs(reading, raw.length.as_ref(), "length", kind, &[Pcsc])?;
+    belongs(reading, raw.tlv.as_ref(), "tlv", kind, &[Pcsc])?;
     let bytes = |field: &Field<String>, bytes_max| match field {
         Some(field) => reading.hex(field, bytes_max),
         None => Ok(Vec::new()),
@@ -412,7 +420,35 @@ fn check_framing(reading: &Reading, kind: ScannerKind, raw: &RawFraming) -> Resu
         atr: bytes(&raw.atr, 33)?,
         apdus: raw.apdus.as_ref().map_or(Ok(Vec::new()), |field| check_apdus(reading, field.get_ref()))?,
         skip: reading.number(&raw.skip, 0, 0..=65_535, "bytes")?,
+        length: match &raw.length {
+            Some(_) => Some(reading.number(&raw.length, 1, 1..=65_535, "bytes")?),
+            None => None,
+        },
+        tlv: raw.tlv.as_ref().map_or(Ok(Vec::new()), |field| check_tlv(reading, field))?,
     })
+}
+
+/// Tags of one or two bytes (ITU-T X.690 section 8.1.2). All but the last are templates, whose sixth bit is set.
+fn check_tlv(reading: &Reading, field: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<u16>, ConfigError> {
+    let tags = field.get_ref();
+    let mut read = Vec::new();
+    for (place, tag) in tags.iter().enumerate() {
+        let bytes = reading.hex(tag, 2)?;
+        let number = match bytes[..] {
+            [one] if one & 0x1F != 0x1F && one != 0 => u16::from(one),
+            [first, second] if first & 0x1F == 0x1F && second & 0x80 == 0 => u16::from_be_bytes([first, second]),
+            _ => return reading.wrong(tag, "not a tag of one or two bytes", "write it as in \"53\" or \"5F50\""),
+        };
+        if place + 1 < tags.len() && bytes[0] & 0x20 == 0 {
+            let what = format!("\"{}\" is no template, nothing can lie in it", tag.get_ref());
+            return reading.wrong(tag, what, "name the templates from the outside in, then the object");
+        }
+        read.push(number);
+    }
+    if read.is_empty() {
+        return reading.wrong(field, "names no tag", "name the object's tag, or remove `tlv`");
+    }
+    Ok(read)
 }
 
 /// A key of the framing that this kind of scanner does not have is a misunderstanding.

@@ -255,6 +255,35 @@ fn secrets_come_from_three_homes_and_are_not_shown() {
 }
 
 #[test]
+fn a_code_that_comes_as_a_chip_says_where_it_stands() {
+    let scanner = |framing: &str| {
+        let text = format!("{SHOP}[[scanner]]\nkind = \"pcsc\"\ndevice = \"x\"\nframing = {{ {framing} }}\n");
+        check(&text).map(|config| config.scanners[0].framing.clone()).map_err(|error| error.to_string())
+    };
+    let framing = scanner("skip = 2, length = 40, tlv = [\"61\", \"5F50\"]").expect("accepted");
+    assert_eq!((framing.skip, framing.length, framing.tlv), (2, Some(40), vec![0x61, 0x5F50]));
+    let framing = scanner("").expect("accepted");
+    assert_eq!((framing.length, framing.tlv), (None, vec![]));
+    let wrong = [
+        ("length = 0", "bytes"),
+        ("tlv = []", "names no tag"),
+        ("tlv = [\"5F\"]", "not a tag"),
+        ("tlv = [\"00\"]", "not a tag"),
+        ("tlv = [\"9F8101\"]", "too many"),
+        ("tlv = [\"5381\"]", "not a tag"),
+        ("tlv = [\"53\", \"54\"]", "no template"),
+        ("tlv = [\"xx\"]", "hexadecimal"),
+    ];
+    for (keys, told) in wrong {
+        let error = scanner(keys).expect_err(keys);
+        assert!(error.contains(told), "{keys}: {error}");
+    }
+    let serial = "[[scanner]]\nkind = \"serial\"\ndevice = \"/dev/x\"\nframing = { tlv = [\"53\"] }\n";
+    let error = check(&format!("{SHOP}{serial}")).expect_err("no chip").to_string();
+    assert!(error.contains("has no `tlv`"), "{error}");
+}
+
+#[test]
 fn readers_and_scanners_take_what_they_need() {
     let text = format!(
         "{SHOP}[[till]]\nid = \"a\"\n[[till]]\nid = \"b\"\nmode = \"sale\"\nhold_s = 30\n\

@@ -1,12 +1,14 @@
 //! The wallet kinds of `stampd phone`: which there are, and how each is built from demo.json or a card's own file.
 
+use std::path::Path;
+
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 
 use super::PhoneArgs;
 use crate::pure::domain::Serial;
 use crate::tools::phone::apple::{self, ApplePass, IPhone};
-use crate::tools::phone::barcode::BarcodeCard;
+use crate::tools::phone::barcode::{self, BarcodeCard};
 use crate::tools::phone::bare::{self, BareChip, BareKind};
 use crate::tools::phone::bytes::from_hex;
 use crate::tools::phone::code::{self, Code};
@@ -14,9 +16,10 @@ use crate::tools::phone::fault::{Fault, FaultKind, Faulty, HOLDING_FAULTS, LINK_
 use crate::tools::phone::google::{self, AndroidPhone, GooglePass};
 use crate::tools::phone::ntag::{self, Ntag};
 use crate::tools::phone::ntag424::{self, Counter, Ntag424};
+use crate::tools::phone::rotating;
 use crate::tools::phone::scan::{self, Scanner};
 use crate::tools::phone::wallet_file::{
-    AppleCardFile, CardChoice, DemoCard, DemoFile, FobFile, GoogleCardFile, WalletFileError,
+    AppleCardFile, CardChoice, DemoCard, DemoFile, FobFile, GoogleCardFile, ObjectFile, WalletFileError,
 };
 use crate::tools::phone::{Handset, TimeSource};
 
@@ -90,15 +93,15 @@ impl WalletKind {
             }
             WalletKind::Barcode => (
                 "barcode",
-                "The card's barcode, or --text, as a synthetic chip: a scanner that speaks PC/SC (ATR 3B8001, read by FFB0000000).",
-                &[code::FAULTS],
-                &["--text"],
+                "The card's barcode, its rotating one (--rotating) or --text, as a synthetic chip: a scanner that speaks PC/SC (ATR 3B8001, read by FFB0000000; --tlv TAG gives it in a TLV object).",
+                &[barcode::FAULTS, rotating::FAULTS, code::FAULTS],
+                &["--file", "--text", "--rotating", "--tlv", "--clock-shift"],
             ),
             WalletKind::Scan => (
                 "scan",
-                "The card's barcode, or --text, written to the serial line of --tty as a scanner does; needs no reader.",
-                &[scan::FAULTS, code::FAULTS],
-                &["--text", "--tty"],
+                "The card's barcode, its rotating one (--rotating: Google's TOTP, new every 30 s) or --text, written to the serial line of --tty as a scanner does; needs no reader.",
+                &[scan::FAULTS, rotating::FAULTS, code::FAULTS],
+                &["--file", "--text", "--rotating", "--tty", "--clock-shift"],
             ),
         };
         Explained { name, meaning, faults, options }
@@ -114,6 +117,8 @@ impl WalletKind {
             ("--uid", args.uid.is_some()),
             ("--text", args.text.is_some()),
             ("--tty", args.tty.is_some()),
+            ("--rotating", args.rotating),
+            ("--tlv", args.tlv.is_some()),
         ];
         match given.iter().find(|(option, given)| *given && !explained.options.contains(option)) {
             Some((option, _)) => bail!(
@@ -144,11 +149,12 @@ pub(super) fn handset(
         WalletKind::Classic => bare_chip(args, &own, BareKind::Classic)?,
         WalletKind::Felica => bare_chip(args, &own, BareKind::Felica)?,
         WalletKind::Barcode => {
-            let (card, mut code) = card_code(args)?;
+            let (card, code) = card_code(args, time)?;
+            let mut chip = BarcodeCard::new(code, tlv_tag(args)?);
             for fault in &own {
-                code.add_fault(fault, "barcode")?;
+                chip = chip.with_fault(fault)?;
             }
-            (card, Box::new(BarcodeCard::new(code)) as Box<dyn Handset>)
+            (card, Box::new(chip) as Box<dyn Handset>)
         }
         WalletKind::Scan => bail!("--wallet scan is no chip; this is a defect of the phone"),
     };
@@ -156,8 +162,8 @@ pub(super) fn handset(
 }
 
 /// The card's name for whoever watches, and the scanner that reads its code.
-pub(super) fn scanner(args: &PhoneArgs, faults: &[Fault]) -> anyhow::Result<(String, Scanner)> {
-    let (card, code) = card_code(args)?;
+pub(super) fn scanner(args: &PhoneArgs, faults: &[Fault], time: &TimeSource) -> anyhow::Result<(String, Scanner)> {
+    let (card, code) = card_code(args, time)?;
     let mut scanner = Scanner::new(code);
     for fault in faults {
         scanner = scanner.with_fault(fault)?;
@@ -282,14 +288,49 @@ fn uid(args: &PhoneArgs, default: &[u8]) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// The code of --text, or the barcode of the chosen card.
-fn card_code(args: &PhoneArgs) -> anyhow::Result<(String, Code)> {
+/// The code of --text, or of the chosen card: the barcode that stays or, with --rotating, the one that changes.
+fn card_code(args: &PhoneArgs, time: &TimeSource) -> anyhow::Result<(String, Code)> {
+    ensure!(args.rotating || args.clock_shift == 0, "--clock-shift goes with --rotating: no other code has a time");
     if let Some(text) = &args.text {
         return Ok(("the text of --text".to_owned(), Code::new(text, None)));
     }
+    let screen = |barcode: &rotating::RotatingBarcode, home: &Path| {
+        barcode.screen(time.clone(), args.clock_shift).with_context(|| home.display().to_string())
+    };
+    if let Some(file) = &args.file {
+        let object = ObjectFile::read(file)?;
+        let lacks = |what: &str| WalletFileError::NoMedium { path: file.clone(), what: what.to_owned() };
+        let code = if args.rotating {
+            let barcode = object.rotating_barcode.ok_or_else(|| lacks("the object has no rotatingBarcode"))?;
+            Code::rotating(screen(&barcode, file)?, None)
+        } else {
+            Code::new(&object.barcode.ok_or_else(|| lacks("the object has no barcode"))?.value, None)
+        };
+        return Ok((format!("the pass of {}", file.display()), code));
+    }
     let demo = DemoFile::read(&args.demo)?;
-    let (card, barcode) = demo.card(&choice(args), &args.demo, "barcode", |card| card.barcode.clone())?;
+    let choice = choice(args);
+    if args.rotating {
+        let (card, barcode) =
+            demo.card(&choice, &args.demo, "rotating_barcode", |card| card.rotating_barcode.clone())?;
+        let code = Code::rotating(screen(&barcode, &args.demo)?, card.nfc_message.as_deref());
+        return Ok((format!("the rotating barcode of {}", card_words(card)), code));
+    }
+    let (card, barcode) = demo.card(&choice, &args.demo, "barcode", |card| card.barcode.clone())?;
     Ok((card_words(card), Code::new(&barcode, card.nfc_message.as_deref())))
+}
+
+/// The tag of --tlv.
+fn tlv_tag(args: &PhoneArgs) -> anyhow::Result<Option<u16>> {
+    let Some(text) = &args.tlv else { return Ok(None) };
+    let tag = match from_hex(text).as_deref() {
+        Some([tag]) if tag & 0x1F != 0x1F && *tag != 0 => Some(u16::from(*tag)),
+        Some([first, second]) if first & 0x1F == 0x1F && second & 0x80 == 0 => {
+            Some(u16::from_be_bytes([*first, *second]))
+        }
+        _ => None,
+    };
+    tag.map(Some).context("--tlv is no tag of one or two bytes, such as 53 or 5F50")
 }
 
 /// Which card of demo.json the arguments choose.
@@ -329,6 +370,10 @@ pub(super) fn list() {
     list_faults(bare::FAULTS);
     println!("\nFaults of barcode and scan:");
     list_faults(code::FAULTS);
+    println!("\nFaults of barcode and scan with --rotating:");
+    list_faults(rotating::FAULTS);
+    println!("\nFaults of barcode with --tlv:");
+    list_faults(barcode::FAULTS);
     println!("\nFaults of scan:");
     list_faults(scan::FAULTS);
     println!("\nFaults between any of them and the reader (not of scan):");

@@ -24,7 +24,8 @@ pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
             known => ledger_part(&known, "it cannot be read".to_owned()),
         },
     };
-    let readers = (lan.readers)();
+    let mut readers = (lan.readers)();
+    let alarms = std::mem::take(&mut readers.alarms);
     let readers = if readers.service == "ok" {
         let stuck = readers.readers.iter().find(|reader| reader.remedy.is_some());
         match stuck {
@@ -37,6 +38,7 @@ pub async fn health(State(lan): State<Lan>) -> Json<HealthView> {
         part("readers", "down", readers.service, readers.remedy.as_deref())
     };
     let mut parts = vec![ledger, readers];
+    parts.extend(alarms.iter().map(|alarm| part(&alarm.code, "degraded", alarm.detail.clone(), Some(&alarm.remedy))));
     parts.extend((lan.parts)());
     let status = if parts.iter().all(|part| part.state == "ok") { "ok" } else { "degraded" };
     Json(HealthView {

@@ -10,6 +10,7 @@ use super::booking::Booked;
 use super::extract::Posted;
 use crate::faces::door::Fault;
 use crate::faces::door::Lan;
+use crate::pure::tap::scan::symbology;
 use crate::pure::wire::lan::{Problem, ScanRequest, TapView};
 use crate::shop::till::{Presentation, Source, Tapped};
 
@@ -40,9 +41,11 @@ pub async fn scan(State(lan): State<Lan>, posted: Posted<ScanRequest>) -> Result
     if body.text.is_empty() || body.text.len() > TEXT_MAX {
         return Err(Fault::field("/text", format!("the text of a code has 1 to {TEXT_MAX} bytes")));
     }
+    let code = symbology::code(&body.text, body.symbology.as_deref())
+        .map_err(|problem| Fault::field("/symbology", problem.to_string()))?;
     let mut actor = caller.actor(Some(till.clone()));
     actor.role = caller.role;
-    let read = lan.till.scan_read(&body.text);
+    let read = lan.till.scan_read(&code);
     let seen_ns = lan.clock.boot_ns();
     booking
         .run(&lan, move |desk, txn, now| {

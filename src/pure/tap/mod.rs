@@ -136,6 +136,11 @@ pub enum Note {
     Malformed(&'static str),
     /// The chip left, or was reset, while it was expected to answer.
     Left,
+    /// A phone took the signature of the shop's Google key, whatever it gave then.
+    KeyTaken,
+    /// A phone took none of the shop's Google keys (9500): everyday for one without a pass of ours, and a sign of a wrong
+    /// key where all phones do (google-smart-tap.md section 10).
+    KeyRefused,
 }
 
 /// A sealed proof, opened: a token, or why there is none.

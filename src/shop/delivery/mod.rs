@@ -31,6 +31,7 @@ use crate::pure::passes::bundle::{Draft, Packer};
 use crate::pure::passes::jwt::LinkTerms;
 use crate::pure::passes::sign::Signer;
 use crate::pure::passes::{Design, Face, google};
+use crate::shop::ledger::{LedgerError, WriteError};
 use crate::shop::till::Till;
 
 pub use fault::PassFault;
@@ -198,6 +199,7 @@ impl Passes {
     pub fn google(&self, serial: Serial, now: &Now) -> Result<GooglePass, PassFault> {
         let material = self.material();
         let desk = material.google.as_ref().ok_or(PassFault::NoIssuer)?;
+        self.rotating_ensure(serial, now)?;
         let face = self.face(serial, now)?;
         let design = design_of(&material, &face)?;
         let save_url = match &desk.account {
@@ -213,6 +215,22 @@ impl Passes {
         };
         let (class, object) = (google::class(&desk.issuer, design, &face), google::object(&desk.issuer, design, &face));
         Ok(GooglePass { class, object, save_url })
+    }
+
+    /// A card that was issued before the shop had a key for rotating barcodes gets its credential before its object is made.
+    /// That is a posting, so the ledger's writer makes it; every later object only reads.
+    fn rotating_ensure(&self, serial: Serial, now: &Now) -> Result<(), PassFault> {
+        let storage = |error: LedgerError| PassFault::Till(error.into());
+        let till = self.inner.till.clone();
+        if !till.ledger().read(|reads| till.rotating_missing(reads, serial)).map_err(storage)? {
+            return Ok(());
+        }
+        let (desk, now) = (till.clone(), now.clone());
+        let made = till.ledger().write_wait(move |txn| desk.rotating_in_txn(txn, &now, serial).map(drop));
+        made.map_err(|error| match error {
+            WriteError::Work(error) => PassFault::Till(error),
+            WriteError::Storage(error) => storage(error),
+        })
     }
 
     fn face(&self, serial: Serial, now: &Now) -> Result<Face, PassFault> {

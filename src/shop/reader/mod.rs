@@ -44,8 +44,19 @@ pub struct ReaderTap {
     /// The proofs in the order in which they were asked for, opened, or why there are none. Of several tokens the first
     /// that resolves to a card counts (DESIGN.md section 2). Never empty.
     pub result: Result<Vec<Opened>, TapProblem>,
+    /// What a phone said to the shop's Google key; `None` where it was not asked, or did not say.
+    pub google_key: Option<GoogleKey>,
     /// How long it took.
     pub timing: TapTiming,
+}
+
+/// What a phone says to the shop's Google key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoogleKey {
+    /// It took the signature.
+    Taken,
+    /// It took none of the shop's keys.
+    Refused,
 }
 
 /// What was shown to a reader.

@@ -186,7 +186,7 @@ fn credential_id(claim: &Claim) -> Option<&[u8]> {
 }
 
 /// What an event says of a credential: its name, never its id.
-fn details(change: &str, id: &[u8]) -> Vec<(String, String)> {
+pub(super) fn details(change: &str, id: &[u8]) -> Vec<(String, String)> {
     vec![("change".to_owned(), change.to_owned()), ("credential".to_owned(), credential_name(id))]
 }
 

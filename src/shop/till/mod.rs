@@ -29,6 +29,7 @@ use crate::pure::program::Rulebook;
 use crate::pure::resolve::Policy;
 use crate::pure::tap::TokenProblem;
 use crate::pure::tap::keyring::Keyring;
+use crate::pure::tap::scan::Code;
 use crate::pure::text::Language;
 use crate::pure::wire::lan::{FieldProblem, Problem};
 use crate::shop::ledger::{Ledger, LedgerError, StaffRow, TokenRow, Txn};
@@ -168,9 +169,9 @@ impl Till {
         *self.inner.rulebooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rulebooks);
     }
 
-    /// What a scanned or typed text claims.
-    pub fn scan_read(&self, text: &str) -> Vec<Result<crate::pure::domain::Token, TokenProblem>> {
-        vec![self.inner.keys.scan(text)]
+    /// What a code that the till's own scanner read claims.
+    pub fn scan_read(&self, code: &Code) -> Vec<Result<crate::pure::domain::Token, TokenProblem>> {
+        vec![self.inner.keys.scanned(code)]
     }
 
     /// `N` random bytes.

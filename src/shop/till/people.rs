@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::media::details;
 use super::{Till, TillError};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{
@@ -233,8 +234,18 @@ impl Till {
         Ok(id)
     }
 
+    /// Whether a card was issued before the shop had a key for rotating barcodes, so that its pass lacks one
+    /// ([`Till::rotating_in_txn`] makes it). One that was unbound is not missing.
+    pub fn rotating_missing(&self, reads: &Reads<'_>, serial: Serial) -> Result<bool, LedgerError> {
+        if self.keys().rotating.is_none() || reads.card_fetch(serial)?.is_none_or(|card| card.deleted) {
+            return Ok(false);
+        }
+        Ok(!reads.credentials_of_card(serial)?.iter().any(|row| row.medium == ROTATING))
+    }
+
     /// The rotating barcode of a card: its credential, and what the object of its pass holds. A card that was issued before
-    /// the shop had a key for it gets its credential now. `None` where the shop has no such key, and for a deleted card.
+    /// the shop had a key for it gets its credential now, and an event says so. `None` where the shop has no such key, for a
+    /// deleted card, and where the barcode was unbound: whoever has the lost phone is not given another one.
     ///
     /// # Errors
     /// The ledger's, and `unknown_card`.
@@ -246,11 +257,21 @@ impl Till {
     ) -> Result<Option<(CredentialId, RotatingParts)>, TillError> {
         let card = self.card_known(&txn.reads(), serial)?;
         let Some(key) = self.keys().rotating.as_ref().filter(|_| !card.deleted) else { return Ok(None) };
-        let held = txn.reads().credentials_of_card(serial)?;
-        let live = held.iter().find(|row| row.medium == ROTATING && !row.revoked).and_then(CredentialRow::lc1_id);
-        let id = match live {
+        let mut held = txn.reads().credentials_of_card(serial)?;
+        held.retain(|row| row.medium == ROTATING);
+        let id = match held.iter().find(|row| !row.revoked).and_then(CredentialRow::lc1_id) {
             Some(id) => id,
-            None => self.credential_make_in_txn(txn, serial, ROTATING, txn.rule_time(now).ms)?,
+            None if !held.is_empty() => return Ok(None),
+            None => {
+                let id = self.credential_make_in_txn(txn, serial, ROTATING, txn.rule_time(now).ms)?;
+                // Of nobody: it follows from a key that the shop has now.
+                let mut what = Happening::new(EventKind::CredentialChanged, Actor::device(None));
+                what.card = Some(serial);
+                what.medium = Some(ROTATING);
+                what.details = details("bound", &id.0);
+                txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+                id
+            }
         };
         let parts = key.parts(&id).map_err(|error| LedgerError::Damaged(format!("no key of a barcode: {error}")))?;
         Ok(Some((id, parts)))

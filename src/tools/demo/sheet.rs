@@ -66,6 +66,19 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
         let Some(Claim::Chip(chip)) = &fob else { return false };
         credential.medium == Medium::Ntag424 && !credential.revoked && credential.id == chip
     });
+    let rotating = || {
+        let live = credentials.iter().rev().find(|one| one.medium == Medium::RotatingBarcode && !one.revoked)?;
+        let parts = till.keys().rotating.as_ref()?.parts(&live.lc1_id()?).ok()?;
+        // As far as a phone makes its text of it, in the form of the object of a Google pass.
+        Some(json!({
+            "valuePattern": parts.value_pattern,
+            "totpDetails": {
+                "algorithm": parts.algorithm,
+                "periodMillis": parts.period_ms.to_string(),
+                "parameters": [{ "key": parts.key_hex, "valueLength": parts.value_length }],
+            },
+        }))
+    };
     let hex = |uid: [u8; 7]| uid.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let fob_uid = has_fob.then(|| hex(fob_uid(card.serial)));
     Ok(json!({
@@ -75,6 +88,7 @@ fn card_sheet(till: &Till, reads: &Reads<'_>, card: &CardRow) -> Result<Value, c
         "nfc_message": text(Medium::AppleVas),
         "smart_tap_value": text(Medium::SmartTap),
         "barcode": text(Medium::Barcode),
+        "rotating_barcode": rotating(),
         "ntag424_uid": fob_uid,
     }))
 }

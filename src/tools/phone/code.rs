@@ -3,6 +3,7 @@
 //! line ([`super::scan`]).
 
 use super::fault::{Fault, FaultError, FaultKind};
+use super::rotating::{self, RotatingScreen};
 
 /// The faults of a code, whatever interface it comes by.
 pub const FAULTS: &[FaultKind] = &[
@@ -40,25 +41,45 @@ pub const FAULTS: &[FaultKind] = &[
 /// A code and what is wrong with it.
 #[derive(Clone, Debug)]
 pub struct Code {
-    text: String,
+    shown: Shown,
     nfc_message: Option<String>,
     faults: Vec<Fault>,
     kept: usize,
 }
 
+/// Where a code stands.
+#[derive(Clone, Debug)]
+enum Shown {
+    /// Printed, or on a screen where it stays as it is.
+    Printed(String),
+    /// On a screen that changes with the time.
+    Rotating(RotatingScreen),
+}
+
 impl Code {
     /// The code `text`; `nfc_message` is the same card's credential of another medium, for the fault that plays it.
     pub fn new(text: &str, nfc_message: Option<&str>) -> Self {
-        Self {
-            text: text.to_owned(),
-            nfc_message: nfc_message.map(str::to_owned),
-            faults: Vec::new(),
-            kept: usize::MAX,
-        }
+        Self::of(Shown::Printed(text.to_owned()), nfc_message)
     }
 
-    /// Adds a fault of [`FAULTS`]; `wallet` names the kind in the error.
+    /// The code that `screen` shows at each scan; `nfc_message` as for [`Code::new`].
+    pub fn rotating(screen: RotatingScreen, nfc_message: Option<&str>) -> Self {
+        Self::of(Shown::Rotating(screen), nfc_message)
+    }
+
+    fn of(shown: Shown, nfc_message: Option<&str>) -> Self {
+        Self { shown, nfc_message: nfc_message.map(str::to_owned), faults: Vec::new(), kept: usize::MAX }
+    }
+
+    /// Adds a fault of [`FAULTS`] or, where the code rotates, of [`rotating::FAULTS`]; `wallet` names the kind in the error.
     pub fn add_fault(&mut self, fault: &Fault, wallet: &'static str) -> Result<(), FaultError> {
+        match (&mut self.shown, fault.is_in(rotating::FAULTS)) {
+            (Shown::Rotating(screen), true) => return screen.add_fault(fault, wallet),
+            (Shown::Printed(_), true) => {
+                return Err(FaultError::Lacks { name: fault.name.clone(), what: "a rotating barcode (--rotating)" });
+            }
+            (_, false) => {}
+        }
         match fault.name.as_str() {
             "cut-code" => self.kept = fault.number(20, 0, 100_000)? as usize,
             "wrong-medium" if self.nfc_message.is_none() => {
@@ -71,13 +92,13 @@ impl Code {
         Ok(())
     }
 
-    /// The bytes that the scanner gives out, without its suffix.
+    /// The bytes that the scanner gives out for a scan of this moment, without its suffix.
     pub fn bytes(&self) -> Vec<u8> {
-        let text = match self.nfc_message.as_deref() {
-            Some(message) if self.has("wrong-medium") => message,
-            _ => &self.text,
+        let mut bytes = match (&self.nfc_message, &self.shown) {
+            (Some(message), _) if self.has("wrong-medium") => message.clone().into_bytes(),
+            (_, Shown::Printed(text)) => text.clone().into_bytes(),
+            (_, Shown::Rotating(screen)) => screen.text().into_bytes(),
         };
-        let mut bytes = text.as_bytes().to_vec();
         for fault in &self.faults {
             bytes = bend(&fault.name, bytes);
         }
@@ -157,7 +178,7 @@ mod tests {
             let mut code = Code::new("LC1AYZQ", Some("NFC"));
             assert_eq!(code.add_fault(&kind.name.parse().expect("never fails"), "scan"), Ok(()));
         }
-        for wrong in ["melted", "wrong-medium", "aim=1"] {
+        for wrong in ["melted", "wrong-medium", "aim=1", "stale"] {
             assert!(Code::new("x", None).add_fault(&wrong.parse().expect("never fails"), "scan").is_err(), "{wrong}");
         }
     }

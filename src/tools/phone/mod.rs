@@ -26,6 +26,7 @@ pub mod ndef;
 pub mod ntag;
 pub mod ntag424;
 pub mod replay;
+pub mod rotating;
 pub mod scan;
 pub mod vpcd;
 pub mod wallet_file;

@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use super::code::{self, Code};
 use super::fault::{Fault, FaultError, FaultKind};
+use super::rotating;
 
 /// The faults of a scanner's line, beside those of any code.
 pub const FAULTS: &[FaultKind] = &[
@@ -62,7 +63,7 @@ impl Scanner {
         match fault.name.as_str() {
             "split" => self.split_ms = fault.number(50, 0, 60_000)?,
             _ if fault.is_in(FAULTS) => fault.bare()?,
-            _ if fault.is_in(code::FAULTS) => {
+            _ if fault.is_in(code::FAULTS) || fault.is_in(rotating::FAULTS) => {
                 self.code.add_fault(fault, "scan")?;
                 return Ok(self);
             }
@@ -72,7 +73,7 @@ impl Scanner {
         Ok(self)
     }
 
-    /// What comes over the line for one scan.
+    /// What comes over the line for a scan of this moment.
     pub fn bursts(&self) -> Vec<Burst> {
         let has = |name: &str| self.faults.iter().any(|fault| fault.name == name);
         let suffix: &[u8] = match () {

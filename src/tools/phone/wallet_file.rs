@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::bytes::from_hex;
 use super::ntag424::{self, FobKeys, key_from_hex};
+use super::rotating::RotatingBarcode;
 use crate::pure::domain::Serial;
 
 /// The part of `demo.json` that a phone needs. Fields it does not know are left alone: the file serves other programs too.
@@ -107,9 +108,47 @@ pub struct DemoCard {
     /// The text of its barcode.
     #[serde(default)]
     pub barcode: Option<String>,
+    /// The rotating barcode of its Google pass, as the pass's object has it.
+    #[serde(default)]
+    pub rotating_barcode: Option<RotatingBarcode>,
     /// The UID of its NTAG 424 fob, 7 bytes in hexadecimal.
     #[serde(default)]
     pub ntag424_uid: Option<String>,
+}
+
+/// The codes of one Google pass: its object, as `GET /v1/cards/{serial}/google` and `stampd pass google --json` tell it
+/// under `object`, or the object alone. Whatever else stands in it is left alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectFile {
+    #[serde(default)]
+    object: Option<Box<ObjectFile>>,
+    /// The barcode that stays.
+    #[serde(default)]
+    pub barcode: Option<ObjectBarcode>,
+    /// The barcode that changes with the time.
+    #[serde(default)]
+    pub rotating_barcode: Option<RotatingBarcode>,
+}
+
+/// The `barcode` of a Google object.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ObjectBarcode {
+    /// Its text.
+    pub value: String,
+}
+
+impl ObjectFile {
+    /// Reads a pass's object.
+    pub fn read(path: &Path) -> Result<Self, WalletFileError> {
+        let hint =
+            "it should hold what `stampd pass google SERIAL --json` prints: {\"object\": {\"rotatingBarcode\": …}}";
+        let file: Self = read(path, hint)?;
+        Ok(match file.object {
+            Some(object) => *object,
+            None => file,
+        })
+    }
 }
 
 /// One NTAG 424 fob, described by itself.
@@ -324,6 +363,23 @@ mod tests {
         assert!(error.contains("no card of the programme 'cafe10' has a ntag424_uid"), "{error}");
         let error = message(serial("000000000000")).expect_err("not there").to_string();
         assert!(error.contains("0000 0000 0000"), "{error}");
+    }
+
+    #[test]
+    fn the_codes_of_an_object_are_found_with_and_without_its_answer() {
+        let object = r#"{"id": "3388.x", "barcode": {"type": "QR_CODE", "value": "LC1A"}, "rotatingBarcode": {"type": "QR_CODE",
+            "valuePattern": "LC2{totp_value_0}", "totpDetails": {"algorithm": "TOTP_SHA1", "periodMillis": "30000",
+            "parameters": [{"key": "00", "valueLength": 8}]}}}"#;
+        let answer = format!(r#"{{"class": {{"id": "3388"}}, "object": {object}, "save_url": null}}"#);
+        let file = std::env::temp_dir().join(format!("stampd-phone-object-{}", std::process::id()));
+        for text in [object, &answer] {
+            std::fs::write(&file, text).expect("a scratch file");
+            let read = ObjectFile::read(&file).expect("an object");
+            assert_eq!(read.barcode.expect("there").value, "LC1A");
+            assert!(read.rotating_barcode.is_some());
+        }
+        std::fs::remove_file(&file).expect("a scratch file");
+        assert!(ObjectFile::read(&file).is_err());
     }
 
     #[test]

@@ -38,6 +38,16 @@ impl Aim {
         )
     }
 
+    /// A symbol of this kind holds digits alone: EAN and UPC, and Interleaved 2 of 5.
+    pub fn has_digits_alone(self) -> bool {
+        matches!(self.letter, b'E' | b'I')
+    }
+
+    /// It is of the same symbology, however it was used.
+    pub fn is_kin(self, other: Self) -> bool {
+        self.letter == other.letter
+    }
+
     /// Escapes in the text name the character set: `\` and six digits, with every backslash of the text doubled.
     pub fn has_eci(self) -> bool {
         matches!(

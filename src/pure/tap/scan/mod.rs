@@ -19,6 +19,7 @@ pub mod hid_pos;
 pub mod keyboard;
 pub mod layout;
 pub mod steady;
+pub mod symbology;
 pub mod text;
 
 use std::collections::BTreeMap;

@@ -194,6 +194,7 @@ impl SmartTap {
             Status::Success => match answer::negotiated(data, self.session()) {
                 Ok(handset_key) => {
                     self.handset_key = handset_key;
+                    self.notes.push(Note::KeyTaken);
                     self.get_data()
                 }
                 Err(what) => self.malformed(what),
@@ -205,6 +206,7 @@ impl SmartTap {
                 if self.attempt < self.collector.keys.len() {
                     return self.negotiate();
                 }
+                self.notes.push(Note::KeyRefused);
                 self.problem(TapProblem::NoPass)
             }
             Status::PreSigned | Status::MoreData | Status::SuccessWithoutPayment => self.fault(status),

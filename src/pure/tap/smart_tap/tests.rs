@@ -455,6 +455,28 @@ fn every_status_word_has_its_next_step() {
     }
 }
 
+/// What the operator is told where phone after phone refuses (section 10, 9500): whether it was the key.
+#[test]
+fn a_note_tells_whether_a_phone_took_the_key() {
+    let cases = [
+        (None, vec![Note::KeyTaken]),
+        (Some((0x53, usize::MAX, bytes("9500"))), vec![Note::KeyRefused]),
+        // No pass of ours behind a key that was taken.
+        (Some((0x50, usize::MAX, bytes("9001"))), vec![Note::KeyTaken]),
+        (Some((0xA4, usize::MAX, bytes("6A82"))), vec![]),
+    ];
+    for (instead, expected) in cases {
+        let mut phone = Phone { instead: instead.clone(), ..Phone::new() };
+        let mut machine = Phone::machine();
+        let mut step = machine.start();
+        while let Step::Transmit(command) = &step {
+            step = machine.feed(&phone.answer(command));
+        }
+        let told = |note: &&Note| matches!(note, Note::KeyTaken | Note::KeyRefused);
+        assert_eq!(machine.notes().iter().filter(told).cloned().collect::<Vec<_>>(), expected, "{instead:?}");
+    }
+}
+
 #[test]
 fn passing_failures_are_tried_again_with_the_next_number() {
     for (instruction, times, count) in [(0x53, 2, 5), (0x50, 2, 5), (0x50, 1, 4), (0xA4, 1, 4)] {

@@ -13,7 +13,9 @@ pub struct ScanRequest {
     pub till: String,
     /// The text of the code, at most 4096 characters.
     pub text: String,
-    /// The symbology, as the scanner names it.
+    /// The symbology, as the scanner names it: an AIM identifier (`]Q1`), or a name such as `qr_code`, `code_128`, `ean_13`
+    /// in any writing. It tells goods from cards and how the text is escaped. One that nobody knows, or that the text
+    /// belies, is `invalid`.
     pub symbology: Option<String>,
 }
 
@@ -121,4 +123,18 @@ pub struct ReaderList {
     pub remedy: Option<String>,
     /// The readers.
     pub readers: Vec<ReaderView>,
+    /// What no single tap shows, only many together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<AlarmView>,
+}
+
+/// What somebody should look at, though every reader works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlarmView {
+    /// `google_key`: phone after phone takes none of the shop's Google keys.
+    pub code: String,
+    /// What was seen.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: String,
 }

@@ -302,7 +302,8 @@ fn watch(shared: &Shared) {
             return;
         };
         let (reader, result) = (overdue.reader.to_string(), Err(TapProblem::ChipError));
-        let tap = ReaderTap { reader, till, shown: Shown::Chip, result, timing: overdue.timing };
+        let shown = Shown::Chip;
+        let tap = ReaderTap { reader, till, shown, result, google_key: None, timing: overdue.timing };
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.sink.tapped(tap)));
         if told.is_err() {
             tracing::error!(reader = &*overdue.reader, "the report of a stuck reader failed");

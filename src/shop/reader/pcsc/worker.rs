@@ -11,8 +11,8 @@ use crate::base::clock::Clock;
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::originality::Way;
 use crate::pure::tap::scan::card::CodeCard;
-use crate::pure::tap::{Machine, Opened, Release, TapProblem};
-use crate::shop::reader::{Decision, Feedback, ReaderTap, Shown, TapSink, TapTiming};
+use crate::pure::tap::{Machine, Note, Opened, Release, TapProblem};
+use crate::shop::reader::{Decision, Feedback, GoogleKey, ReaderTap, Shown, TapSink, TapTiming};
 
 use super::attending::{Attending, Next, Report};
 use super::board::{Board, Condition};
@@ -188,7 +188,7 @@ impl Worker {
             // The sink returns after the commit; only then light and sound say so.
             let timing = TapTiming { chip_seen_ns: unreadable.seen_ns, ..TapTiming::default() };
             let asked = Asked { config: &self.config, code: None };
-            self.feedback.show(tapped(&self.shared, &self.reader, &asked, Err(problem), timing));
+            self.feedback.show(tapped(&self.shared, &self.reader, &asked, Err(problem), None, timing));
         }
     }
 }
@@ -211,11 +211,12 @@ fn tapped(
     reader: &str,
     asked: &Asked<'_>,
     result: Result<Vec<Opened>, TapProblem>,
+    google_key: Option<GoogleKey>,
     timing: TapTiming,
 ) -> Decision {
     let trembled = result == Err(TapProblem::HoldStill);
     let (till, shown) = asked.code.map_or((&asked.config.till, Shown::Chip), |device| (&device.till, Shown::Code));
-    let tap = ReaderTap { reader: reader.to_owned(), till: till.clone(), shown, result, timing };
+    let tap = ReaderTap { reader: reader.to_owned(), till: till.clone(), shown, result, google_key, timing };
     let decision = shared.sink.tapped(tap);
     if trembled && decision == Decision::Refused { Decision::HoldStill } else { decision }
 }
@@ -270,9 +271,14 @@ impl Reading<'_> {
         if let End::Fault(fault) = &attempt.end {
             tracing::info!(reader, %fault, apdus = attempt.timing.apdus, "tap ended early");
         }
-        for note in &attempt.notes {
+        for note in attempt.notes.iter().filter(|note| !matches!(note, Note::KeyTaken)) {
             tracing::info!(reader, ?note, "chip answered out of the ordinary");
         }
+        let google_key = attempt.notes.iter().rev().find_map(|note| match note {
+            Note::KeyTaken => Some(GoogleKey::Taken),
+            Note::KeyRefused => Some(GoogleKey::Refused),
+            _ => None,
+        });
         let now_ns = self.shared.clock.boot_ns();
         let (result, timing) =
             match self.attending.end(attempt.end, attempt.release, stuck, now_ns, &self.shared.limits) {
@@ -285,7 +291,7 @@ impl Reading<'_> {
                     (Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing })
                 }
             };
-        Some(tapped(self.shared, reader, &self.asked, result, timing))
+        Some(tapped(self.shared, reader, &self.asked, result, google_key, timing))
     }
 }
 
