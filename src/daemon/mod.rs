@@ -40,7 +40,6 @@ use crate::faces::{console, exchange, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
-use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::delivery::Passes;
 use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
@@ -136,7 +135,7 @@ fn settings(config: &Config) -> Settings {
     });
     Settings {
         tills,
-        language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
+        language: config.shop.language,
         policy,
         shop_name: config.shop.name.clone(),
         currency: config.shop.currency.clone(),

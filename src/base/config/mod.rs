@@ -32,7 +32,7 @@ pub use counter::{
 };
 pub use remote::{Hub, Mail, MailSecurity};
 pub use secrets::{Environment, Secret, SecretBytes, SecretError};
-pub use shop::{Backup, ClockSection, Language, Ledger, Paths, Retention, Shop, WhenUntrusted};
+pub use shop::{Backup, ClockSection, Ledger, Paths, Retention, Shop, WhenUntrusted};
 pub use source::{ConfigError, Place, Source};
 pub use wallets::{Apple, Google, Media, Ntag424, SmartTapKey, TokenKey};
 

@@ -1,4 +1,4 @@
-### English. Lines (everything but `-advice`, `vas-`, `smart-` and `remedy-`) have at most 60 characters when filled with ordinary values.
+### English. Lines (everything but `-advice`, `row-`, `vas-`, `smart-` and `remedy-`) have at most 60 characters when filled with ordinary values.
 
 # Durations, whole units.
 duration-s = { $count } s
@@ -69,6 +69,41 @@ refusal-needs_manager = A manager has to approve this.
 
 # The code of an article was scanned.
 outcome-goods = That code is on goods. Scan the customer's card.
+
+# Under the bill: a word at the left, its number at the right of 42 columns.
+receipt-redeemed = Redeemed
+receipt-earned = Earned
+receipt-balance = Balance
+receipt-rewards-ready = Rewards ready
+
+# Why a row of a card's history has its numbers: parts of one sentence for the staff.
+row-nothing = nothing was earned: the card was past its date or the bill too small
+row-visit = { $given } for the visit
+row-rate-down = { $amount } × { $num }/{ $den } in the smallest units, rounded down: { $given }
+row-rate-half-up = { $amount } × { $num }/{ $den } in the smallest units, rounded half-up: { $given }
+row-steps = one for each full { $step } of { $amount }: { $given }
+row-total = total { $before } to { $after }, one for each full { $step }: { $given }
+row-input-units = units { $value }
+row-input-value = value { $value }
+row-input-due = due { $value }
+row-input-rewards = rewards { $value }
+row-input-visits = visits { $value }
+row-input-amount = amount { $value }
+row-input-purchase = purchase { $value }
+row-input-left-before = left before { $value }
+row-input-bill = bill { $value }
+row-input-discount = discount { $value }
+row-tier = at level { $tier }
+row-campaigns = with { $names }
+row-limit-transaction = per transaction { $used } of { $most } used before
+row-limit-day = per day { $used } of { $most } used before
+row-and = { $first } and { $second }
+row-lots = took { $lots } from the lots that end first
+row-rewards = took { $count } of the rewards that end first
+row-repaid = { $amount } repaid what was owed
+row-shortfall = not there and written off: { $amount }
+row-plain = posted as it is told
+row-by-rules = { $told } (rules version { $version }).
 
 # A pass whose clock lies outside the window, ours being trusted (apple-vas.md section 9).
 stale-phone-ahead = Phone's clock is { $wait } fast. Scan the barcode.

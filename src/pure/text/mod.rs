@@ -8,6 +8,8 @@
 mod catalogue;
 mod console;
 mod figures;
+mod receipt;
+mod row;
 mod wallet;
 
 use fluent_bundle::FluentValue;
@@ -16,41 +18,16 @@ use crate::pure::domain::{Refusal, TapProblem};
 
 use self::catalogue::{amount, fill};
 
+pub use crate::pure::domain::Language;
+
 pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
 pub use self::figures::{day, money, number, percent};
+pub use self::receipt::{RECEIPT_COLUMNS, Receipt, receipt};
+pub use self::row::{Counting, explanation};
 pub use self::wallet::{WalletWord, wallet_word};
 
 /// The most characters of a line (INTERFACES.md, the counter).
 pub const LINE_MAX: usize = 60;
-
-/// The languages that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// German.
-    De,
-}
-
-impl Language {
-    /// All of them.
-    pub const ALL: [Language; 2] = [Language::En, Language::De];
-
-    /// The language of a tag such as `de` or `de-AT`; `None` for one that we do not speak.
-    pub fn from_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
-    }
-
-    /// Its tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Language::En => "en",
-            Language::De => "de",
-        }
-    }
-}
 
 /// What a programme counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

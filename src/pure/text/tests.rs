@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::catalogue::{DE, EN, try_fill};
 use super::*;
 use crate::pure::domain::RefusalCode;
+use crate::pure::domain::explanation::Input;
 
 /// Message ids of a catalogue with the arguments that each uses.
 fn messages(source: &str) -> BTreeMap<&str, BTreeSet<&str>> {
@@ -63,6 +64,11 @@ fn no_message_is_left_over() {
                 RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
             }
             ("login", rest) => rest == "locked",
+            ("receipt", rest) => ["redeemed", "earned", "balance", "rewards-ready"].contains(&rest),
+            ("row", rest) => {
+                let input = rest.strip_prefix("input-");
+                input.is_none_or(|name| Input::ALL.iter().any(|input| input.name() == name))
+            }
             ("duration" | "amount" | "outcome" | "stale" | "vas" | "smart", _) => true,
             _ => false,
         };

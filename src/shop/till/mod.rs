@@ -24,6 +24,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::pure::domain::money::minor_digits;
 use crate::pure::domain::{ApiTokenId, Now, ProgrammeName, Role, StaffId, TillId};
 use crate::pure::program::Rulebook;
 use crate::pure::resolve::Policy;
@@ -41,6 +42,7 @@ pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
 pub use search::CustomerSearch;
+pub use view::row_explained;
 
 /// The programmes that run here, each with all its versions.
 pub type Rulebooks = BTreeMap<ProgrammeName, Rulebook>;
@@ -70,7 +72,7 @@ pub struct TillSettings {
 pub struct Settings {
     /// The tills by id; never empty.
     pub tills: BTreeMap<TillId, TillSettings>,
-    /// The language of the staff's sentences.
+    /// The language of what staff and customers read.
     pub language: Language,
     /// How fresh a proof must be.
     pub policy: Policy,
@@ -80,6 +82,13 @@ pub struct Settings {
     pub currency: String,
     /// Links of cards begin with this: `[api] public_url`, or the LAN address.
     pub base_url: String,
+}
+
+impl Settings {
+    /// Decimals of the currency.
+    pub fn minor_digits(&self) -> u8 {
+        minor_digits(&self.currency)
+    }
 }
 
 /// The use cases. Cheap to clone.
