@@ -8,9 +8,6 @@ use crate::pure::program::{self, CardFacts, Standing};
 use crate::pure::wire::standing::standing_from;
 use crate::shop::ledger::{LedgerError, Reads};
 
-/// Cards read at once.
-const PAGE: usize = 500;
-
 /// Faults told; more say nothing more.
 const FAULTS_MAX: usize = 100;
 
@@ -37,38 +34,33 @@ pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, Ledge
     if orphaned > 0 {
         report.faults.push(format!("{orphaned} entries belong to no event"));
     }
-    let mut after = None;
-    loop {
-        let serials = reads.serials_after(after, PAGE)?;
-        let Some(last) = serials.last().copied() else { break };
-        after = Some(last);
-        for serial in serials {
-            let Some(card) = reads.card_fetch(serial)? else { continue };
-            report.cards += 1;
-            let Ok(book) = book_of(books, &card.programme) else {
-                report.faults.push(format!("card {serial}: no rules of programme '{}' are kept", card.programme));
-                continue;
-            };
-            let facts = reads.card_facts(serial)?;
-            let folded = program::fold(book, &facts);
-            let stored =
-                if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
-            let at = Moment { ms: 0, zone: jiff::tz::TimeZone::UTC };
-            let facts = CardFacts::new(serial, at.clone());
-            let shown = list_figures(&program::figures(book, &facts, &folded, &at));
-            if reads.card_listed(serial)?.is_some_and(|listed| listed != shown) {
-                report.faults.push(format!("card {serial}: lists show other figures than its entries give"));
-            }
-            match stored {
-                // A snapshot of an earlier layout is folded anew with the next posting.
-                Ok(None) => {}
-                Ok(Some(stored)) if stored == folded => {}
-                Ok(Some(_)) => report.faults.push(format!("card {serial}: its standing is not what its entries give")),
-                Err(error) => report.faults.push(format!("card {serial}: its standing cannot be read: {error}")),
-            }
-        }
+    for card in reads.cards() {
         if report.faults.len() >= FAULTS_MAX {
             break;
+        }
+        let card = card?;
+        let serial = card.serial;
+        report.cards += 1;
+        let Ok(book) = book_of(books, &card.programme) else {
+            report.faults.push(format!("card {serial}: no rules of programme '{}' are kept", card.programme));
+            continue;
+        };
+        let facts = reads.card_facts(serial)?;
+        let folded = program::fold(book, &facts);
+        let stored =
+            if card.standing.is_empty() { Ok(Some(Standing::default())) } else { standing_from(&card.standing) };
+        let at = Moment { ms: 0, zone: jiff::tz::TimeZone::UTC };
+        let facts = CardFacts::new(serial, at.clone());
+        let shown = list_figures(&program::figures(book, &facts, &folded, &at));
+        if reads.card_listed(serial)?.is_some_and(|listed| listed != shown) {
+            report.faults.push(format!("card {serial}: lists show other figures than its entries give"));
+        }
+        match stored {
+            // A snapshot of an earlier layout is folded anew with the next posting.
+            Ok(None) => {}
+            Ok(Some(stored)) if stored == folded => {}
+            Ok(Some(_)) => report.faults.push(format!("card {serial}: its standing is not what its entries give")),
+            Err(error) => report.faults.push(format!("card {serial}: its standing cannot be read: {error}")),
         }
     }
     let unsummed = reads.customers_unsummed(FAULTS_MAX)?;

@@ -114,8 +114,7 @@ impl Till {
         serial: Serial,
         command: &Command,
     ) -> Result<Outcome<PostedView>, TillError> {
-        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
-        self.command_in_txn(txn, now, actor, serial, command, asked)
+        self.command_in_txn(txn, now, actor, serial, command, Asked::ENTRY)
     }
 
     /// Takes the whole posting back to which an entry belongs.
@@ -274,6 +273,12 @@ pub(super) struct Asked<'a> {
     pub txn_id: Option<&'a str>,
     pub sale: Option<SaleId>,
     pub text: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// An entry with nothing beside it.
+    pub const ENTRY: Asked<'static> =
+        Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
 }
 
 /// `of` of a request: an entry's id, our number of a sale, or the till's.

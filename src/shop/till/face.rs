@@ -20,8 +20,7 @@ impl Till {
     }
 
     fn card_face_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<Face, TillError> {
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let book = card.book()?;
         let rules = card.rules()?;
         let standing = program::settled(book, &card.facts, &card.standing, &at, now.trust);

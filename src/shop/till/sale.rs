@@ -6,7 +6,7 @@ use super::posting::{CardState, Posted};
 use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EventKind, Grade, Moment, Now, SaleId, Serial, TillId, VisitId};
+use crate::pure::domain::{Actor, EventKind, Grade, Now, SaleId, Serial, TillId, VisitId};
 use crate::pure::program::decide::{Item, Redeem, Sale, SalePhase, Target};
 use crate::pure::program::round::AMOUNT_MAX_MINOR;
 use crate::pure::program::{self, Ask, Command, Rules, Verdict};
@@ -381,8 +381,7 @@ impl Till {
             detail: "no card is presented at this till; name one by serial".to_owned(),
         })?;
         let card = self.card_state_of(reads, self.card_known(reads, shown.card)?)?;
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let referrer = match card.facts.referrer.filter(|_| !standing.first_earned) {
             Some(serial) => self.card_state(reads, serial)?,

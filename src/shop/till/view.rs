@@ -1,5 +1,7 @@
 //! Views: cards, histories and lines as the API shows them. Nothing here writes.
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 
 use super::posting::CardState;
@@ -54,8 +56,7 @@ impl Till {
 
     /// The view of a card that was read. What has lapsed is counted as lapsed, also before its entry is posted.
     pub(super) fn card_view_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<CardView, TillError> {
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let figures = program::figures(card.book()?, &card.facts, &standing, &at);
         let (taps, scans) = reads.shown_counts(card.row.serial)?;
@@ -151,8 +152,7 @@ impl Till {
         Ok(rows.iter().filter_map(|row| self.entry_view(serial, book, row, units(row), facts)).collect())
     }
 
-    /// A page of what moved a card's balance, newest first; `None` where no card has this serial. The cursor counts rows
-    /// from the oldest, so that new ones do not shift it.
+    /// A page of what moved a card's balance, newest first; `None` where no card has this serial.
     pub fn history_page(
         &self,
         reads: &Reads<'_>,
@@ -164,17 +164,9 @@ impl Till {
         let facts = reads.card_facts(serial)?;
         let rows: Vec<HistoryRow> =
             program::history(card.book()?, &facts).into_iter().filter(|row| row.kind.is_some()).collect();
-        let end = match cursor {
-            None => rows.len(),
-            Some(text) => text
-                .parse::<usize>()
-                .ok()
-                .filter(|end| *end <= rows.len())
-                .ok_or_else(|| TillError::field("/cursor", "give next_cursor of the page before, unchanged"))?,
-        };
-        let begin = end.saturating_sub(limit.min(EVENTS_PAGE_MAX));
-        let mut views = Vec::with_capacity(end - begin);
-        for row in rows[begin..end].iter().rev() {
+        let (page, next_cursor) = page_back(rows.len(), cursor, limit.min(EVENTS_PAGE_MAX))?;
+        let mut views = Vec::with_capacity(page.len());
+        for row in rows[page].iter().rev() {
             let Some(posted) = reads.event_fetch(row.event)? else {
                 return Err(LedgerError::Damaged(format!("event {} is missing", row.event)).into());
             };
@@ -187,7 +179,7 @@ impl Till {
                 &EventFacts::of(&posted.event, posted.text.as_deref()),
             ));
         }
-        Ok(Some(HistoryPage { rows: views, next_cursor: (begin > 0).then(|| begin.to_string()) }))
+        Ok(Some(HistoryPage { rows: views, next_cursor }))
     }
 
     /// The media of a card; what each carries only where `with_text` says so.
@@ -278,6 +270,22 @@ impl Till {
         };
         self.rulebooks().iter().map(view).collect()
     }
+}
+
+/// A page of a list of `rows` that stands oldest first and is read from its newest end, and the cursor of the next one.
+/// The cursor counts rows from the oldest, so that new ones do not shift it.
+pub(super) fn page_back(
+    rows: usize,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<(Range<usize>, Option<String>), TillError> {
+    let wrong = || TillError::field("/cursor", "give next_cursor of the page before, unchanged");
+    let end = match cursor {
+        None => rows,
+        Some(text) => text.parse().ok().filter(|end| *end <= rows).ok_or_else(wrong)?,
+    };
+    let begin = end.saturating_sub(limit);
+    Ok((begin..end, (begin > 0).then(|| begin.to_string())))
 }
 
 /// Why a row of a card's history has its numbers, by the rules under which it was made; `minor_digits` are the decimals
