@@ -8,7 +8,7 @@ use crate::support::http::{Event, Events};
 use crate::support::line::Line;
 use crate::support::pcscd::Pcscd;
 use crate::support::shop::{Shop, Start};
-use crate::support::wait_until;
+use crate::support::taps::reader_free;
 
 /// A shop with a scanner on a line.
 struct Counter {
@@ -247,12 +247,7 @@ fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
     shop.start(Start::Run);
     let mut events = shop.events();
     let mut shown = |wallet: &str, card: &Value, fault: Option<&str>| {
-        let name = json!(pcscd.reader(1));
-        wait_until("the reader is free", || {
-            let readers = shop.get("/v1/readers").expect(200);
-            let mut readers = readers["readers"].as_array().expect("a list").iter();
-            readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
-        });
+        reader_free(&shop, &pcscd, 1);
         let mut phone = shop.command(&["phone", "--wallet", wallet, "--card", serial(card)]);
         phone.arg("--demo").arg(shop.dir.join("demo.json")).args(["--reader-port", &pcscd.port(1).to_string()]);
         phone.args(fault.map_or(Vec::new(), |fault| vec!["--fault", fault]));
@@ -260,7 +255,7 @@ fn a_code_that_comes_as_a_chip_is_a_scan_and_a_phone_on_that_reader_a_tap() {
         loop {
             let event = events.next().expect("an event");
             if event.name.starts_with("tap.") {
-                assert_eq!(event.data["reader"], name);
+                assert_eq!(event.data["reader"], pcscd.reader(1));
                 return (event.data, String::from_utf8_lossy(&output.stdout).into_owned());
             }
         }

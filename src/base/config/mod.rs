@@ -27,9 +27,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use api::{Api, Listener, Tls, Transport};
-pub use counter::{
-    Escape, EvdevLayout, FeedbackProfile, Framing, Reader, ReleaseRule, Scanner, ScannerKind, Till, TillMode,
-};
+pub use counter::{Escape, EvdevLayout, Framing, Reader, ReleaseRule, Scanner, ScannerKind, Till, TillMode};
 pub use remote::{Hub, Mail, MailSecurity};
 pub use secrets::{Environment, Secret, SecretBytes, SecretError};
 pub use shop::{Backup, ClockSection, Ledger, Paths, Retention, Shop, WhenUntrusted};
