@@ -257,11 +257,10 @@ impl Daemon {
                 readers.stop();
             }
         };
-        // Their threads end by themselves; a hung reader must not hold up the stop.
-        let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(stop)).await;
-        // It ends after the pass in hand.
-        let _ = tokio::time::timeout(DRAIN, worker).await;
-        self.doors.close(DRAIN).await;
+        // Their threads end by themselves; a hung reader must not hold up the stop. The worker ends after the pass in hand.
+        // All three at once, as one after the other could take longer than systemd waits.
+        let readers = ended("readers", tokio::task::spawn_blocking(stop));
+        tokio::join!(readers, ended("passes", worker), self.doors.close(DRAIN));
         Ok(())
     }
 
@@ -331,6 +330,13 @@ fn segments_part(segments: SegmentState) -> PartView {
         ),
     };
     PartView { name: "segments".to_owned(), state: state.to_owned(), detail, remedy }
+}
+
+/// Waits for a part of the daemon to end; what takes longer than [`DRAIN`] is left behind, and said.
+async fn ended(part: &str, stopping: tokio::task::JoinHandle<()>) {
+    if !matches!(tokio::time::timeout(DRAIN, stopping).await, Ok(Ok(()))) {
+        tracing::warn!(part, "daemon.stopping: did not end as it should, and is left behind");
+    }
 }
 
 /// Tells systemd that the ledger still commits, at half the interval it asks for; nothing where it asks for none.
