@@ -185,6 +185,18 @@ reader-gone = nicht angesteckt
 reader-no_rights = darf nicht geöffnet werden
 reader-wrong_kind = ist ein anderes Gerät
 
+# Was bei einem Leser oder Scanner zu tun ist.
+reader-lift_first-advice = seit dem Start liegt etwas auf dem Leser: wegnehmen, dann arbeiten die Leser wie gewohnt
+reader-mute-advice = der Chip auf dem Leser antwortet nicht: abheben und flach auflegen, oder einen anderen nehmen
+reader-held-advice = ein anderes Programm belegt den Leser: beenden (Browser, Schlüsselverwaltung, opensc)
+reader-stuck-advice = der Leser antwortet nicht: Handy abheben; wenn es so bleibt, den Leser abstecken
+reader-no_service-advice = der Kartendienst ist weg; siehe seine eigene Zeile
+reader-gone-advice = der Leser wurde abgesteckt: wieder anstecken
+scanner-gone-advice = der Scanner ist nicht da: anstecken, er wird dann sofort benutzt
+scanner-no_rights-advice = der Dienst darf den Scanner nicht öffnen: 'stampd doctor' nennt die Regel oder Gruppe
+scanner-held-advice = ein anderes Programm belegt den Scanner: beenden, oder ein anderes Gerät nennen
+scanner-wrong_kind-advice = das Gerät ist von anderer Art: `kind` oder `device` in [[scanner]] berichtigen
+
 # Was das Personal bei einem abgelehnten Tap tun kann.
 remedy-unknown_token = Den Barcode auf dem Pass scannen oder den Gast nach Namen suchen.
 remedy-replayed = Ein Pass zeigt jedes Mal einen neuen Code: das Handy abheben und neu auflegen.

@@ -185,6 +185,18 @@ reader-gone = not plugged in
 reader-no_rights = may not be opened
 reader-wrong_kind = is another device
 
+# What is to be done about a reader, or a scanner.
+reader-lift_first-advice = something lies on the reader since it was started: take it away, then readers work as usual
+reader-mute-advice = the chip on the reader does not answer: lift it and hold it flat, or use another
+reader-held-advice = another program uses the reader alone: close it (browser, key manager, opensc)
+reader-stuck-advice = the reader does not answer: lift the phone; if it stays so, unplug the reader
+reader-no_service-advice = the smart card service is away; see its own line
+reader-gone-advice = the reader was unplugged: plug it in again
+scanner-gone-advice = the scanner is not there: plug it in, it is used from then on
+scanner-no_rights-advice = the daemon may not open the scanner: 'stampd doctor' names the rule or group
+scanner-held-advice = another program uses the scanner alone: close it, or name another device
+scanner-wrong_kind-advice = the device is of another kind: correct `kind` or `device` in [[scanner]]
+
 # What the staff can do about a refused tap.
 remedy-unknown_token = Scan the barcode on the pass, or look the customer up by name.
 remedy-replayed = A pass gives a fresh code each time: lift the phone and hold it again.

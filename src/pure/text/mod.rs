@@ -20,7 +20,9 @@ use self::catalogue::{amount, fill};
 
 pub use crate::pure::domain::Language;
 
-pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
+pub use self::console::{
+    Label, READER_STATES, label, login_locked, reader_remedy, reader_state, remedy, scanner_remedy,
+};
 pub use self::figures::{day, money, number, percent};
 pub use self::receipt::{RECEIPT_COLUMNS, Receipt, receipt};
 pub use self::row::{Counting, explanation};

@@ -58,7 +58,7 @@ fn no_message_is_left_over() {
             ("refusal", rest) => codes.contains(&rest.trim_end_matches("-figure")),
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
             ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
-            ("reader", rest) => READER_STATES.contains(&rest),
+            ("reader" | "scanner", rest) => READER_STATES.contains(&rest.trim_end_matches("-advice")),
             ("wallet", _) => WalletWord::ALL.iter().any(|word| word.id() == id),
             ("remedy", rest) => {
                 RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
@@ -90,6 +90,10 @@ fn every_word_of_the_console_is_there_and_short() {
         }
         assert!(login_locked(language, 900).contains("15 min"));
         assert_eq!(reader_state(language, "something_new"), "something new");
+        for state in ["gone", "no_rights", "held", "wrong_kind"] {
+            assert!(scanner_remedy(language, state).is_some_and(|text| text.contains(": ")), "{state}");
+        }
+        assert_eq!((reader_remedy(language, "ready"), scanner_remedy(language, "ready")), (None, None));
     }
 }
 
