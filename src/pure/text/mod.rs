@@ -1,4 +1,5 @@
-//! Every sentence a person reads, in English and German (`en.ftl`, `de.ftl`, in the language of Project Fluent).
+//! Every sentence that staff and customers read, in English and German (`en.ftl`, `de.ftl`, in the language of Project
+//! Fluent).
 //!
 //! Callers pass plain values and get plain text. A *line* has at most [`LINE_MAX`] characters: the counter shows it at
 //! reading distance and a till prints it. *Advice* is a sentence or two for the staff and names the barcode as the way out.
