@@ -10,12 +10,12 @@ use crate::pure::tap::{Opened, TapProblem};
 use crate::pure::text;
 use crate::pure::wire::lan::{ReaderList, ReaderView, TapView};
 use crate::pure::wire::text::json;
-use crate::shop::ledger::{LedgerError, WriteError};
+use crate::shop::ledger::LedgerError;
 use crate::shop::reader::{
     Decision, ReaderState, ReaderStatus, ReaderTap, Readers, ScanSink, ScannerScan, ScannerState, ScannerStatus,
     ServiceStatus, Shown, TapSink,
 };
-use crate::shop::till::{Presentation, Source, TapPhases, Tapped, Till, TillError};
+use crate::shop::till::{Presentation, Source, TapPhases, Tapped, Till};
 
 /// Takes a line that says what a tap did.
 type Printer = Box<dyn Fn(&str) + Send + Sync>;
@@ -139,13 +139,8 @@ impl Desk {
                 decision(&view)
             }
             Err(error) => {
-                let text = match error {
-                    WriteError::Work(TillError::Ledger(error)) | WriteError::Storage(error) => error.to_string(),
-                    WriteError::Work(TillError::Unknown { detail, .. }) => detail,
-                    WriteError::Work(other) => format!("{other:?}"),
-                };
-                tracing::error!(error = %text, reader, "till.tap: a tap was not booked");
-                self.print(&format!("{reader} · not booked: {text} · {times}"));
+                tracing::error!(%error, reader, "till.tap: a tap was not booked");
+                self.print(&format!("{reader} · not booked: {error} · {times}"));
                 Decision::Refused
             }
         }

@@ -390,7 +390,7 @@ fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHa
                     Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}
                     Ok(Ok(_)) => break,
                     Ok(Err(error)) => {
-                        tracing::error!(?error, "daemon.jobs: what is due could not be posted; it is tried again");
+                        tracing::error!(%error, "daemon.jobs: what is due could not be posted; it is tried again");
                         break;
                     }
                     Err(_) => return,

@@ -106,11 +106,13 @@ struct Inner {
 }
 
 /// Why a use case came to nothing; nothing of it is booked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum TillError {
     /// The ledger failed.
-    Ledger(LedgerError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// There is no such thing: 404 with this code.
+    #[error("{detail}")]
     Unknown {
         /// The code on the wire.
         code: &'static str,
@@ -118,15 +120,17 @@ pub enum TillError {
         detail: String,
     },
     /// The request's fields are wrong: 422.
+    #[error("{}", fields_told(.0))]
     Invalid(Vec<FieldProblem>),
     /// Another problem, complete.
+    #[error("{}", .0.detail)]
     Problem(Box<Problem>),
 }
 
-impl From<LedgerError> for TillError {
-    fn from(error: LedgerError) -> Self {
-        TillError::Ledger(error)
-    }
+/// Wrong fields in one line, each by its name.
+fn fields_told(fields: &[FieldProblem]) -> String {
+    let told = fields.iter().map(|field| format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 impl TillError {
