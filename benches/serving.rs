@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use stampd::faces::door::{Lan, LanSettings};
+use stampd::faces::exchange;
 use stampd::faces::lan::router;
 use stampd::pure::domain::Role;
 use stampd::pure::wire::lan::ReaderList;
@@ -86,7 +87,7 @@ impl Client {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
-            axum::serve(listener, router(lan)).await
+            axum::serve(listener, router(lan, exchange::document())).await
         });
         let mut connections = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {

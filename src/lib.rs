@@ -10,7 +10,7 @@
 //!
 //! reader ─> tap ─> Token ─> resolve ─> program ─> ledger (entries + outbox, one transaction)
 //!                           └────────── till ──────────┘            │
-//!                  faces: lan, console ─> till, ledger reads        └─> delivery ─> wallets (later)
+//!        faces: lan, console, exchange ─> till, ledger reads        └─> delivery ─> wallets (later)
 //! ```
 //!
 //! **Ledger invariants**, asserted where written and again where read: balance equals the sum of entries · entries are

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
 use crate::support::http::Answer;
-use crate::support::shop::{By, Start};
+use crate::support::shop::{By, Shop, Start};
 use crate::support::wait_until;
 
 #[test]
@@ -227,4 +227,26 @@ fn an_open_sale_ends_by_itself(desk: &mut Desk) {
     wait_until("the sale is released", || card.standing()["balance"] == 130);
     assert_eq!(desk.shop.get("/v1/sales/late-1").expect(200)["status"], "cancelled");
     desk.till("/v1/sales/late-1/complete", &json!({})).send().problem(409, "sale_state");
+}
+
+#[test]
+fn receipts_rows_and_refusals_speak_the_shops_language_in_its_currency() {
+    let mut shop = Shop::closed();
+    shop.config_change(|text| {
+        text.replace("currency = \"EUR\"", "currency = \"KWD\"").replace("language = \"en\"", "language = \"de\"")
+    });
+    shop.start(Start::Run);
+    let serial = shop.card("spend10", 0)["serial"].clone();
+    let sale = json!({ "till": "till-1", "txn_id": "k-1", "amount_minor": 12_345, "serial": serial });
+    let sold = shop.post("/v1/sales", &sale).send().expect(201);
+    let line = |word: &str, number: &str| format!("{word}{number:>room$}", room = 42 - word.chars().count());
+    let lines = sold["receipt"]["lines"].as_array().expect("lines");
+    let expected = [line("Gesammelt", "12"), line("Guthaben", "2"), line("Prämien bereit", "1")];
+    assert_eq!(lines[1..], expected.map(Value::from), "{lines:?}");
+    let said = sold["entries"][0]["explanation"].as_str().expect("a sentence");
+    assert!(said.starts_with("Summe 0,000 auf 12,345, eins je volle 1,000: 12 Stempel"), "{said}");
+    let refused = shop.post("/v1/sales/k-1/refund", &json!({ "amount_minor": 12_346 })).send().expect(409);
+    assert_eq!(refused["code"], "refund_exceeds");
+    let text = refused["detail"].as_str().expect("a line");
+    assert!(text.ends_with("Höchstens 12,345\u{a0}KWD."), "{text}");
 }

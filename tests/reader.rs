@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use stampd::base::clock::{Clock, Trust};
-use stampd::pure::domain::{Claim, Medium, TapProblem, TillId};
+use stampd::pure::domain::{Claim, FeedbackProfile, Medium, TapProblem, TillId};
 use stampd::pure::tap::Release;
-use stampd::shop::reader::light::{self, Profile, Signal};
+use stampd::shop::reader::light::{self, Signal};
 use stampd::shop::reader::pcsc::{Access, Limits, OwnSignals, light_and_sound};
 use stampd::shop::reader::{Decision, ReaderConfig, ReaderState, ReaderTap, Readers, ReadersConfig, ServiceStatus};
 use stampd::tools::phone::vpcd::Sight;
@@ -50,7 +50,7 @@ fn section() -> ReaderConfig {
         release_override: None,
         access: Access::Shared,
         escape_start: Vec::new(),
-        feedback: Profile::None,
+        feedback: FeedbackProfile::None,
         signals: OwnSignals::default(),
         originality: false,
     }
@@ -124,13 +124,13 @@ fn a_reader_that_refuses_escapes_is_told_through_the_chip_before_that_is_let_go(
     with_pcscd("reader::a_reader_that_refuses_escapes_is_told_through_the_chip_before_that_is_let_go", |pcscd| {
         pcscd.restart();
         let counter = Arc::new(Counter::default());
-        let lit = ReaderConfig { feedback: Profile::Acr122u, ..section() };
+        let lit = ReaderConfig { feedback: FeedbackProfile::Acr122u, ..section() };
         let config = ReadersConfig { readers: vec![lit], ..config() };
         let keys = Arc::new(keyring());
         let lights = light_and_sound(clock());
         let readers = Readers::start(config, keys, clock(), counter.clone(), lights).expect("threads");
         let shop = Shop { counter, readers };
-        let awarded = light::chip_commands(Profile::Acr122u, Signal::Awarded);
+        let awarded = light::chip_commands(FeedbackProfile::Acr122u, Signal::Awarded);
         // It is asked for escapes while the first tap may be under way.
         for count in 1.. {
             assert!(count < 20, "never shown through the chip");

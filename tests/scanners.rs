@@ -8,7 +8,7 @@ use crate::support::http::{Event, Events};
 use crate::support::line::Line;
 use crate::support::pcscd::Pcscd;
 use crate::support::shop::{By, Shop, Start};
-use crate::support::wait_until;
+use crate::support::taps::reader_free;
 
 /// A shop with a scanner on a line.
 struct Counter {
@@ -259,12 +259,7 @@ impl ChipCounter {
     /// Shows it on that reader; what the shop told of it, and what the phone said.
     #[track_caller]
     fn shown(&mut self, wallet: &str, card: &Value, more: &[&str]) -> (Value, String) {
-        let name = json!(self.pcscd.reader(1));
-        wait_until("the reader is free", || {
-            let readers = self.shop.get("/v1/readers").expect(200);
-            let mut readers = readers["readers"].as_array().expect("a list").iter();
-            readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
-        });
+        reader_free(&self.shop, &self.pcscd, 1);
         let mut phone = self.shop.command(&["phone", "--wallet", wallet, "--card", serial(card)]);
         let port = self.pcscd.port(1).to_string();
         phone.arg("--demo").arg(self.shop.dir.join("demo.json")).args(["--reader-port", &port]).args(more);
@@ -273,7 +268,7 @@ impl ChipCounter {
         loop {
             let event = self.events.next().expect("an event");
             if event.name.starts_with("tap.") {
-                assert_eq!(event.data["reader"], name);
+                assert_eq!(event.data["reader"], self.pcscd.reader(1));
                 return (event.data, String::from_utf8_lossy(&output.stdout).into_owned());
             }
         }

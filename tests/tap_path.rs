@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::http::{Event, Events};
 use crate::support::pcscd::Pcscd;
 use crate::support::shop::{Shop, Start};
+use crate::support::taps::reader_free;
 use crate::support::wait_until;
 
 /// A shop with both slots of a virtual reader.
@@ -47,20 +48,10 @@ impl Counter {
         command
     }
 
-    /// Waits until a reader was empty for long enough: what comes earlier belongs to the presence before.
-    fn free(&self, slot: u16) {
-        let name = json!(self.pcscd.reader(slot));
-        wait_until("the reader is free", || {
-            let readers = self.shop.get("/v1/readers").expect(200);
-            let mut readers = readers["readers"].as_array().expect("a list").iter();
-            readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
-        });
-    }
-
     /// Holds a phone to a reader until it was taken.
     #[track_caller]
     fn tap(&self, slot: u16, card: &Value, more: &[&str]) -> String {
-        self.free(slot);
+        reader_free(&self.shop, &self.pcscd, slot);
         let output = self.phone(slot, card, more).output().expect("the phone starts");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -70,7 +61,7 @@ impl Counter {
     /// Holds a phone to a reader until the daemon told what came of it.
     #[track_caller]
     fn tap_until_told(&self, slot: u16, card: &Value, more: &[&str], events: &mut Events) -> Event {
-        self.free(slot);
+        reader_free(&self.shop, &self.pcscd, slot);
         let _phone = Phone(self.phone(slot, card, more).stdout(Stdio::null()).spawn().expect("the phone starts"));
         self.told(slot, events)
     }

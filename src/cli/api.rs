@@ -11,12 +11,14 @@ use crate::daemon;
 use crate::faces::door::{Here, Lan, LanSettings};
 use crate::faces::exchange;
 use crate::faces::lan::router;
+use crate::pure::domain::money::minor_digits;
 use crate::pure::wire::lan::{Problem, ReaderList};
 
 /// One API, wherever it runs.
 pub struct Api {
     runtime: tokio::runtime::Runtime,
     home: Home,
+    minor_digits: u8,
 }
 
 enum Home {
@@ -47,10 +49,11 @@ impl Api {
     fn open_for(context: &Context, wants: Wants) -> Result<Self> {
         let config = Config::load(&context.config)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let minor_digits = minor_digits(&config.shop.currency);
         let socket = &config.api.socket;
         if std::os::unix::net::UnixStream::connect(socket).is_ok() {
             let client = reqwest::Client::builder().unix_socket(socket.as_path()).build()?;
-            return Ok(Self { runtime, home: Home::Daemon(client) });
+            return Ok(Self { runtime, home: Home::Daemon(client), minor_digits });
         }
         let (till, clock) = daemon::till_open(&config)?;
         let settings = LanSettings {
@@ -76,7 +79,13 @@ impl Api {
             // The books are at hand without it.
             Err(_) => lan,
         };
-        Ok(Self { runtime, home: Home::Here(Here::new(router(lan, exchange::document()))) })
+        let home = Home::Here(Here::new(router(lan, exchange::document())));
+        Ok(Self { runtime, home, minor_digits })
+    }
+
+    /// Decimals of the shop's currency.
+    pub fn minor_digits(&self) -> u8 {
+        self.minor_digits
     }
 
     /// Reads.

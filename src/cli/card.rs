@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::api::Api;
 use crate::pure::domain::Serial;
+use crate::pure::domain::money::decimal;
 
 /// What is done with a card.
 #[derive(Debug, Subcommand)]
@@ -40,23 +41,23 @@ pub fn run(context: &Context, command: CardCommand) -> Result<()> {
     if context.json {
         println!("{}", serde_json::to_string_pretty(&card)?);
     } else {
-        print_card(&card);
+        print_card(&card, api.minor_digits());
     }
     Ok(())
 }
 
-/// A card for people: what applies, one line each.
-pub fn print_card(card: &Value) {
+/// A card for people: what applies, one line each. `minor_digits` are the decimals of the currency.
+pub fn print_card(card: &Value, minor_digits: u8) {
     let text = |name: &str| card[name].as_str().unwrap_or_default().to_owned();
     let serial = text("serial").parse::<Serial>().map_or_else(|_| text("serial"), Serial::grouped);
     println!("{serial}  {} ({})", text("programme"), text("kind"));
-    let scale = card["scale"].as_u64().unwrap_or(0) as u32;
+    let scale = card["scale"].as_u64().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
     let shown = |name: &str| -> Option<String> {
         let amount_of_unit = ["balance", "pending", "earned", "redeemed", "expired", "shortfall", "debt", "qualifying"];
         match &card[name] {
             Value::Null => None,
-            Value::Number(number) if name.ends_with("_minor") => Some(scaled(number.as_i64()?, 2)),
-            Value::Number(number) if amount_of_unit.contains(&name) => Some(scaled(number.as_i64()?, scale)),
+            Value::Number(number) if name.ends_with("_minor") => Some(decimal(number.as_i64()?, minor_digits)),
+            Value::Number(number) if amount_of_unit.contains(&name) => Some(decimal(number.as_i64()?, scale)),
             Value::String(text) => Some(text.clone()),
             Value::Bool(false) => None,
             other => Some(other.to_string()),
@@ -98,13 +99,4 @@ pub fn print_card(card: &Value) {
             println!("  {name:<20} {value}");
         }
     }
-}
-
-fn scaled(amount: i64, scale: u32) -> String {
-    if scale == 0 {
-        return amount.to_string();
-    }
-    let unit = 10i64.pow(scale);
-    let sign = if amount < 0 { "-" } else { "" };
-    format!("{sign}{}.{:0width$}", (amount / unit).abs(), (amount % unit).abs(), width = scale as usize)
 }

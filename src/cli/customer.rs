@@ -82,7 +82,7 @@ fn add(context: &Context, api: &Api, args: AddArgs) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&json!({ "customer": customer, "cards": cards }))?);
     } else {
         println!("customer {}", customer["id"].as_str().unwrap_or_default());
-        cards.iter().for_each(print_card);
+        cards.iter().for_each(|card| print_card(card, api.minor_digits()));
     }
     Ok(())
 }

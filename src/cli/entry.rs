@@ -83,7 +83,7 @@ pub fn run(context: &Context, command: EntryCommand) -> Result<()> {
         let text = |name: &str| entry[name].as_str().unwrap_or_default();
         println!("{}  {}  {}  {}", text("id"), text("label"), entry["change"], text("explanation"));
     }
-    super::card::print_card(&posted["card"]);
+    super::card::print_card(&posted["card"], api.minor_digits());
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::faces::exchange::{
     table_read,
 };
 use crate::pure::wire::lan::{CardView, CustomerRequest, CustomerView, EntryView};
-use crate::shop::till::{PersonCheck, TillError};
+use crate::shop::till::PersonCheck;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -261,17 +261,7 @@ fn row_of(
     }
     let request: CustomerRequest =
         serde_json::from_value(Value::Object(row.person.clone())).map_err(|error| error.to_string())?;
-    match PersonCheck::default().person(request, today) {
-        Ok(_) => Ok(row),
-        Err(TillError::Invalid(faults)) => {
-            let faults: Vec<String> = faults
-                .iter()
-                .map(|fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail))
-                .collect();
-            Err(faults.join("; "))
-        }
-        Err(other) => Err(format!("{other:?}")),
-    }
+    PersonCheck::default().person(request, today).map(|_| row).map_err(|error| error.to_string())
 }
 
 fn row_import(api: &Api, row: &ImportRow) -> Result<()> {

@@ -10,10 +10,11 @@ use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::daemon;
 use crate::daemon::{CopyUse, RestorePlan, Restored};
-use crate::pure::domain::{RuleVersion, Serial};
+use crate::pure::domain::Serial;
+use crate::pure::domain::money::minor_digits;
 use crate::pure::program::{self, HistoryRow};
 use crate::shop::ledger::ReadOnly;
-use crate::shop::till::verify;
+use crate::shop::till::{row_explained, verify};
 
 /// What is done with the ledger.
 #[derive(Debug, Subcommand)]
@@ -103,9 +104,6 @@ fn restored_print(restored: &Restored) {
     }
 }
 
-/// Decimal places of the currency; those of our shops have two.
-const MINOR_DIGITS: u8 = 2;
-
 fn explain(context: &Context, config: &Config, serial: Serial) -> Result<()> {
     let reads = ReadOnly::open(&config.ledger.path)?;
     let books = daemon::rulebooks_of(&reads)?;
@@ -119,10 +117,8 @@ fn explain(context: &Context, config: &Config, serial: Serial) -> Result<()> {
     let Some(book) = books.get(&card.programme) else {
         bail!("no rules of programme '{}' are kept in this ledger", card.programme);
     };
-    let sentence = |row: &HistoryRow| {
-        let rules = book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
-        program::explain::sentence(rules, MINOR_DIGITS, &row.explanation)
-    };
+    let sentence =
+        |row: &HistoryRow| row_explained(config.shop.language, minor_digits(&config.shop.currency), book, row);
     let rows = program::history(book, &facts);
     if context.json {
         let told: Vec<_> = rows

@@ -11,17 +11,16 @@ use super::Context;
 use crate::base::config::{Config, programme};
 use crate::daemon;
 use crate::pure::domain::ProgrammeName;
+use crate::pure::domain::money::minor_digits;
 use crate::pure::program::{Rules, explain};
 use crate::shop::ledger::ReadOnly;
 use crate::shop::till::{Rehearsal, Side, rehearse};
 
-/// Decimal places of the currency; those of our shops have two.
-const MINOR_DIGITS: u8 = 2;
-
 /// What is done with rule files.
 #[derive(Debug, Subcommand)]
 pub enum ProgrammeCommand {
-    /// Says a rule file in plain sentences.
+    /// Says a rule file in plain sentences. Amounts have the decimals of the configuration's currency, or two where that
+    /// cannot be read.
     Explain {
         /// The rule file.
         file: PathBuf,
@@ -41,7 +40,16 @@ pub struct RehearseArgs {
 /// Runs `programme`.
 pub fn run(context: &Context, command: ProgrammeCommand) -> Result<()> {
     let ProgrammeCommand::Explain { file } = command;
-    let sentences = explain::explain(&rules_of(&file)?, MINOR_DIGITS);
+    // A rule file is also read where no shop is configured yet, or by somebody who may not read its keys.
+    let minor_digits = match Config::load(&context.config) {
+        Ok(config) => minor_digits(&config.shop.currency),
+        Err(_) => {
+            let file = context.config.display();
+            eprintln!("note: {file} cannot be read; amounts are told with two decimals (stampd doctor says why)");
+            2
+        }
+    };
+    let sentences = explain::explain(&rules_of(&file)?, minor_digits);
     if context.json {
         let told: Vec<_> = sentences
             .iter()

@@ -7,7 +7,6 @@ use crate::pure::tap::Release;
 use crate::pure::tap::scan::Reading;
 use crate::pure::tap::scan::card::CardRule;
 use crate::pure::tap::scan::layout::Layout;
-use crate::shop::reader::light::Profile;
 use crate::shop::reader::pcsc::{Access, OwnSignals};
 use crate::shop::reader::{CodeDevice, Interface, ReaderConfig, ReadersConfig, ScannerConfig};
 
@@ -27,7 +26,7 @@ pub fn readers_config(config: &Config) -> Result<ReadersConfig> {
             access: if reader.exclusive { Access::Exclusive } else { Access::Shared },
             originality: reader.originality,
             escape_start: reader.escape.start.clone(),
-            feedback: profile(reader.feedback),
+            feedback: reader.feedback,
             signals: OwnSignals {
                 read: reader.escape.read.clone(),
                 awarded: reader.escape.awarded.clone(),
@@ -44,19 +43,6 @@ pub fn readers_config(config: &Config) -> Result<ReadersConfig> {
     let codes = of_pcsc.map(code_device).collect::<Result<_>>()?;
     // A configuration always has a till.
     Ok(ReadersConfig { readers, codes, ..ReadersConfig::new(config.tills[0].id.clone()) })
-}
-
-fn profile(profile: config::FeedbackProfile) -> Profile {
-    match profile {
-        config::FeedbackProfile::Auto => Profile::Auto,
-        config::FeedbackProfile::None => Profile::None,
-        config::FeedbackProfile::Acr122u => Profile::Acr122u,
-        config::FeedbackProfile::Acr1252u => Profile::Acr1252u,
-        config::FeedbackProfile::Acr1552u => Profile::Acr1552u,
-        config::FeedbackProfile::Utrust => Profile::Utrust,
-        config::FeedbackProfile::Springcard => Profile::Springcard,
-        config::FeedbackProfile::Omnikey => Profile::Omnikey,
-    }
 }
 
 fn code_device(scanner: &Scanner) -> Result<CodeDevice> {

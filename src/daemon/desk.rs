@@ -83,32 +83,40 @@ impl Desk {
             ServiceStatus::Up => ("ok".to_owned(), None),
             ServiceStatus::Down { reason, remedy } => (reason.clone(), Some(remedy.clone())),
         };
-        let view = |(status, exchanges): &(ReaderStatus, u64)| ReaderView {
-            name: status.name.clone(),
-            till: status.till.to_string(),
-            state: status.state.name().to_owned(),
-            occupied: occupied(&status.name),
-            remedy: status.state.remedy().map(str::to_owned),
-            exchanges: *exchanges,
-        };
-        let scanners = seen.scanners.values().map(|(status, scans)| scanner_view(status, *scans));
+        let view =
+            |(status, exchanges): &(ReaderStatus, u64)| self.reader_view(status, occupied(&status.name), *exchanges);
+        let scanners = seen.scanners.values().map(|(status, scans)| self.scanner_view(status, *scans));
         let readers = seen.readers.values().map(view).chain(scanners).collect();
         ReaderList { service, remedy, readers, alarms: self.google_key.alarm().into_iter().collect() }
     }
 
+    fn reader_view(&self, status: &ReaderStatus, occupied: bool, exchanges: u64) -> ReaderView {
+        let state = status.state.name();
+        ReaderView {
+            name: status.name.clone(),
+            till: status.till.to_string(),
+            state: state.to_owned(),
+            occupied,
+            remedy: text::reader_remedy(self.till.settings().language, state),
+            exchanges,
+        }
+    }
+
+    fn scanner_view(&self, status: &ScannerStatus, scans: u64) -> ReaderView {
+        let state = status.state.name();
+        ReaderView {
+            name: status.name.clone(),
+            till: status.till.to_string(),
+            state: state.to_owned(),
+            occupied: false,
+            remedy: text::scanner_remedy(self.till.settings().language, state),
+            exchanges: scans,
+        }
+    }
+
     /// Tells listeners of a reader that came or went; nothing waits for it.
     fn live(&self, name: &'static str, status: &ReaderStatus) {
-        self.live_view(
-            name,
-            &ReaderView {
-                name: status.name.clone(),
-                till: status.till.to_string(),
-                state: status.state.name().to_owned(),
-                occupied: status.occupied,
-                remedy: status.state.remedy().map(str::to_owned),
-                exchanges: 0,
-            },
-        );
+        self.live_view(name, &self.reader_view(status, status.occupied, 0));
     }
 
     fn live_view(&self, name: &'static str, view: &ReaderView) {
@@ -144,20 +152,18 @@ impl Desk {
                 decision(&view)
             }
             Err(error) => {
-                let (why, text) = match error {
-                    WriteError::Work(TillError::Ledger(error)) | WriteError::Storage(error) => {
-                        if matches!(error, LedgerError::Damaged(_)) {
+                let why = match &error {
+                    WriteError::Work(TillError::Ledger(fault)) | WriteError::Storage(fault) => {
+                        if matches!(fault, LedgerError::Damaged(_)) {
                             self.till.ledger().suspect();
                         }
-                        let full = matches!(error, LedgerError::DiskFull);
-                        (if full { Unbooked::DiskFull } else { Unbooked::StorageFault }, error.to_string())
+                        if matches!(fault, LedgerError::DiskFull) { Unbooked::DiskFull } else { Unbooked::StorageFault }
                     }
-                    WriteError::Work(TillError::Unknown { detail, .. }) => (Unbooked::StorageFault, detail),
-                    WriteError::Work(other) => (Unbooked::StorageFault, format!("{other:?}")),
+                    WriteError::Work(_) => Unbooked::StorageFault,
                 };
                 self.unbooked_tell(told, why);
-                tracing::error!(error = %text, reader, "till.tap: a tap was not booked");
-                self.print(&format!("{reader} · not booked: {text} · {times}"));
+                tracing::error!(%error, reader, "till.tap: a tap was not booked");
+                self.print(&format!("{reader} · not booked: {error} · {times}"));
                 Decision::Refused
             }
         }
@@ -196,17 +202,6 @@ impl Desk {
     }
 }
 
-fn scanner_view(status: &ScannerStatus, scans: u64) -> ReaderView {
-    ReaderView {
-        name: status.name.clone(),
-        till: status.till.to_string(),
-        state: status.state.name().to_owned(),
-        occupied: false,
-        remedy: status.state.remedy().map(str::to_owned),
-        exchanges: scans,
-    }
-}
-
 impl ScanSink for Desk {
     fn scanned(&self, scan: ScannerScan) {
         let ScannerScan { scanner, till, read, begun_ns, token_ns } = scan;
@@ -234,8 +229,8 @@ impl ScanSink for Desk {
         drop(seen);
         let was_up = before.map(|(before, _)| before.state == ScannerState::Ready);
         match (was_up, status.state == ScannerState::Ready) {
-            (None | Some(false), true) => self.live_view("reader.up", &scanner_view(&status, scans)),
-            (None | Some(true), false) => self.live_view("reader.down", &scanner_view(&status, scans)),
+            (None | Some(false), true) => self.live_view("reader.up", &self.scanner_view(&status, scans)),
+            (None | Some(true), false) => self.live_view("reader.down", &self.scanner_view(&status, scans)),
             _ => {}
         }
     }

@@ -40,7 +40,6 @@ use crate::faces::{console, exchange, lan as api};
 use crate::pure::domain::Now;
 use crate::pure::passes::apple::PassType;
 use crate::pure::resolve::{Policy, WhenUntrusted};
-use crate::pure::text::Language;
 use crate::pure::wire::lan::PartView;
 use crate::shop::delivery::Passes;
 use crate::shop::ledger::{Ledger, LedgerError, SegmentState};
@@ -136,7 +135,7 @@ fn settings(config: &Config) -> Settings {
     });
     Settings {
         tills,
-        language: Language::from_tag(config.shop.language.tag()).unwrap_or_default(),
+        language: config.shop.language,
         policy,
         shop_name: config.shop.name.clone(),
         currency: config.shop.currency.clone(),
@@ -260,11 +259,10 @@ impl Daemon {
                 readers.stop();
             }
         };
-        // Their threads end by themselves; a hung reader must not hold up the stop.
-        let _ = tokio::time::timeout(DRAIN, tokio::task::spawn_blocking(stop)).await;
-        // It ends after the pass in hand.
-        let _ = tokio::time::timeout(DRAIN, worker).await;
-        self.doors.close(DRAIN).await;
+        // Their threads end by themselves; a hung reader must not hold up the stop. The worker ends after the pass in hand.
+        // All three at once, as one after the other could take longer than systemd waits.
+        let readers = ended("readers", tokio::task::spawn_blocking(stop));
+        tokio::join!(readers, ended("passes", worker), self.doors.close(DRAIN));
         Ok(())
     }
 
@@ -336,6 +334,13 @@ fn segments_part(segments: SegmentState) -> PartView {
     PartView { name: "segments".to_owned(), state: state.to_owned(), detail, remedy }
 }
 
+/// Waits for a part of the daemon to end; what takes longer than [`DRAIN`] is left behind, and said.
+async fn ended(part: &str, stopping: tokio::task::JoinHandle<()>) {
+    if !matches!(tokio::time::timeout(DRAIN, stopping).await, Ok(Ok(()))) {
+        tracing::warn!(part, "daemon.stopping: did not end as it should, and is left behind");
+    }
+}
+
 /// Tells systemd that the ledger's writer still answers, at half the interval it asks for; nothing where it asks for none.
 fn watchdog_start(ledger: Ledger) -> Option<tokio::task::JoinHandle<()>> {
     let interval = sd_notify::watchdog_enabled()?;
@@ -388,7 +393,7 @@ fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHa
                     Ok(Ok(posted)) if posted >= JOBS_AT_ONCE => {}
                     Ok(Ok(_)) => break,
                     Ok(Err(error)) => {
-                        tracing::error!(?error, "daemon.jobs: what is due could not be posted; it is tried again");
+                        tracing::error!(%error, "daemon.jobs: what is due could not be posted; it is tried again");
                         break;
                     }
                     Err(_) => return,

@@ -40,8 +40,10 @@ pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
             // A thread that nobody waits for: a large file takes longer than the daemon may take to stop.
             let spawned =
                 std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path, depth)));
-            if let (Ok(_), Ok(Err(what))) = (spawned, told.await) {
-                ledger.condemn(&what);
+            match (spawned, told.await) {
+                (Ok(_), Ok(Err(what))) => ledger.condemn(&what),
+                (Ok(_), Ok(Ok(_))) => {}
+                _ => tracing::warn!("scrub.unread: the look at the ledger did not come to its end"),
             }
         }
     })

@@ -13,9 +13,7 @@ use stampd::pure::domain::{Moment, Now, ProgrammeName, Serial};
 use stampd::pure::passes::apple::{self, Issuer, PassType, Updates};
 use stampd::pure::passes::bundle::{Draft, Packer};
 use stampd::pure::passes::sign::Signer;
-use stampd::pure::passes::{
-    Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, State, Tier, strip,
-};
+use stampd::pure::passes::{Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, Tier, strip};
 use stampd::tools::demo;
 
 /// Base64 of a compressed P-256 SubjectPublicKeyInfo: the point is the curve's generator.
@@ -93,24 +91,10 @@ fn plain(programme: &str, title: &str, kind: Kind) -> Face {
     Face {
         serial: Serial::from_random(0x0012_3456_789A_BCDE),
         revision: 12,
-        programme: ProgrammeName::new(programme).expect("a name"),
         title: title.to_owned(),
         shop: "Café Nord".to_owned(),
-        kind,
         unit: "point".to_owned(),
-        scale: 0,
-        balance: 0,
-        pending: 0,
-        next_reward: None,
-        rewards_available: 0,
-        tier: None,
-        cashback_bp: None,
-        worth: None,
-        next_expiry: None,
         member: Some("Ann \"Annie\" Weiß".to_owned()),
-        since: date(2025, 3, 1),
-        ends: None,
-        state: State::Live,
         codes: Codes {
             barcode: Some("LC105ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ".to_owned()),
             nfc_message: Some("LC106YYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYY".to_owned()),
@@ -119,11 +103,7 @@ fn plain(programme: &str, title: &str, kind: Kind) -> Face {
         },
         page: "https://cards.example/c/4f2a".to_owned(),
         referral: "https://cards.example/r/9b1c".to_owned(),
-        message: None,
-        balance_speaks: true,
-        tier_speaks: true,
-        currency: "EUR".to_owned(),
-        currency_digits: 2,
+        ..Face::blank(ProgrammeName::new(programme).expect("a name"), kind, date(2025, 3, 1))
     }
 }
 

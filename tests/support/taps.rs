@@ -57,12 +57,7 @@ impl Taps {
 
     /// Waits until a reader is there and nothing lies on it: what comes earlier belongs to the presence before.
     pub fn free(&self, slot: u16) {
-        let name = json!(self.pcscd.reader(slot));
-        wait_until("the reader is free", || {
-            let readers = self.shop.get("/v1/readers").expect(200);
-            let mut readers = readers["readers"].as_array().expect("a list").iter();
-            readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
-        });
+        reader_free(&self.shop, &self.pcscd, slot);
     }
 
     /// Holds something to a reader until the daemon told what came of it, and takes it away.
@@ -143,4 +138,14 @@ pub fn outcome(told: &Value) -> (String, String, String) {
 /// Bytes of hexadecimal digits.
 pub fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len() / 2).map(|index| u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).expect("hex")).collect()
+}
+
+/// Waits until a reader is there and nothing lies on it: what comes earlier belongs to the presence before.
+pub fn reader_free(shop: &Shop, pcscd: &Pcscd, slot: u16) {
+    let name = json!(pcscd.reader(slot));
+    wait_until("the reader is free", || {
+        let readers = shop.get("/v1/readers").expect(200);
+        let mut readers = readers["readers"].as_array().expect("a list").iter();
+        readers.any(|reader| reader["name"] == name && reader["occupied"] == false && reader["state"] == "ready")
+    });
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::reading::{Field, Reading};
 use super::source::{ConfigError, Place};
-use crate::pure::domain::{Medium, TillId};
+use crate::pure::domain::{FeedbackProfile, Medium, TillId};
 
 /// The most bytes of one command: a short APDU with data and Le (ISO 7816-3).
 const APDU_BYTES_MAX: usize = 261;
@@ -63,26 +63,17 @@ pub struct Reader {
     pub originality: bool,
 }
 
-/// Light and sound of a family of readers (readers-and-scanners.md section 1.10).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeedbackProfile {
-    /// By the reader's name.
-    #[default]
+/// How a file writes a family of readers.
+#[derive(Deserialize)]
+#[serde(remote = "FeedbackProfile", rename_all = "snake_case")]
+enum ProfileName {
     Auto,
-    /// None.
     None,
-    /// ACS ACR122U.
     Acr122u,
-    /// ACS ACR1252U and its family.
     Acr1252u,
-    /// ACS ACR1552U and WalletMate.
     Acr1552u,
-    /// Identiv uTrust 37xx F.
     Utrust,
-    /// SpringCard.
     Springcard,
-    /// HID OMNIKEY 5022 and 5027.
     Omnikey,
 }
 
@@ -200,7 +191,7 @@ pub(super) struct RawReader {
     usb: Field<String>,
     till: Field<String>,
     protocols: Field<Vec<Spanned<String>>>,
-    #[serde(default)]
+    #[serde(default, with = "ProfileName")]
     feedback: FeedbackProfile,
     #[serde(default)]
     escape: RawEscape,

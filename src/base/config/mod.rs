@@ -27,12 +27,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use api::{Api, Listener, Tls, Transport};
-pub use counter::{
-    Escape, EvdevLayout, FeedbackProfile, Framing, Reader, ReleaseRule, Scanner, ScannerKind, Till, TillMode,
-};
+pub use counter::{Escape, EvdevLayout, Framing, Reader, ReleaseRule, Scanner, ScannerKind, Till, TillMode};
 pub use remote::{Hub, Mail, MailSecurity};
 pub use secrets::{Environment, Secret, SecretBytes, SecretError};
-pub use shop::{Backup, ClockSection, Language, Ledger, Paths, Retention, Shop, WhenUntrusted};
+pub use shop::{Backup, ClockSection, Ledger, Paths, Retention, Shop, WhenUntrusted};
 pub use source::{ConfigError, Place, Source};
 pub use wallets::{Apple, Google, Media, Ntag424, SmartTapKey, TokenKey};
 

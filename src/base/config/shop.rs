@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::reading::{Field, Reading};
 use super::source::ConfigError;
-use crate::pure::domain::{TillId, Trust};
+use crate::pure::domain::{Language, TillId, Trust};
 
 /// `[shop]`.
 #[derive(Clone, Debug)]
@@ -24,28 +24,6 @@ pub struct Shop {
     pub time_zone: TimeZone,
     /// What staff and customers read.
     pub language: Language,
-}
-
-/// A language in which every sentence exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum Language {
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    En,
-    /// German.
-    #[serde(rename = "de")]
-    De,
-}
-
-impl Language {
-    /// The language's tag (BCP 47).
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
 }
 
 /// `[paths]`, all absolute.
@@ -125,8 +103,16 @@ pub(super) struct RawShop {
     name: Spanned<String>,
     currency: Spanned<String>,
     time_zone: Spanned<String>,
-    #[serde(default)]
+    #[serde(default, with = "LanguageTag")]
     language: Language,
+}
+
+/// How a file writes a language.
+#[derive(Deserialize)]
+#[serde(remote = "Language", rename_all = "lowercase")]
+enum LanguageTag {
+    En,
+    De,
 }
 
 #[derive(Default, Deserialize)]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::pure::domain::{Medium, Trust};
+use crate::pure::domain::{Language, Medium, Trust};
 
 /// Five lines, so that an appended text begins in line 6.
 const SHOP: &str = "[shop]\nid = \"nord\"\nname = \"Nord\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n";

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::base::config::{Config, FeedbackProfile};
+use crate::base::config::Config;
+use crate::pure::domain::FeedbackProfile;
 use crate::shop::reader::light;
 use crate::shop::reader::pcsc::ProbedReader;
 
@@ -132,12 +133,11 @@ fn driver_options(plist: &str) -> Option<u32> {
 
 /// What a reader shows by light and sound, half a sentence.
 pub fn shows(name: &str, chosen: Option<FeedbackProfile>) -> &'static str {
-    let profile = light::profile_of(name);
+    let chosen = chosen.unwrap_or_default();
+    let profile = light::profile(chosen, name);
     match chosen {
-        Some(FeedbackProfile::None) => "shows nothing",
-        Some(FeedbackProfile::Auto) | None if light::beats(profile, light::Signal::Awarded).is_empty() => {
-            "no light or sound of its own is known"
-        }
+        FeedbackProfile::None => "shows nothing",
+        _ if light::beats(profile, light::Signal::Awarded).is_empty() => "no light or sound of its own is known",
         _ if light::through_chip(profile) => "light and sound show what a tap did",
         _ => "light and sound show what a tap did, where the driver passes escapes on",
     }
@@ -198,5 +198,8 @@ mod tests {
         assert!(shows("ACS ACR122U 00 00", None).starts_with("light and sound"));
         assert!(shows("ACS ACR1252 00 00", auto).ends_with("passes escapes on"));
         assert_eq!(shows("ACS ACR122U 00 00", Some(FeedbackProfile::None)), "shows nothing");
+        // What the owner chose counts, not what the name would say.
+        assert!(shows("A reader 00 00", Some(FeedbackProfile::Utrust)).starts_with("light and sound"));
+        assert_eq!(shows("ACS ACR122U 00 00", Some(FeedbackProfile::Omnikey)), "no light or sound of its own is known");
     }
 }

@@ -9,10 +9,10 @@ use super::answer::Fault;
 use super::auth::Sessions;
 use crate::base::clock::Clock;
 use crate::base::pin;
-use crate::pure::domain::{ApiTokenId, StaffId};
+use crate::pure::domain::{ApiTokenId, Now, StaffId};
 use crate::pure::wire::lan::{PartView, Problem, ReaderList};
 use crate::shop::delivery::Passes;
-use crate::shop::ledger::{Ledger, Reads, StaffRow, TokenRow};
+use crate::shop::ledger::{Ledger, Reads, StaffRow, TokenRow, Txn, WriteError};
 use crate::shop::till::Till;
 
 /// What the API must know of the shop beside its tills.
@@ -84,6 +84,16 @@ impl Lan {
     pub fn with_passes(mut self, passes: Passes) -> Self {
         self.passes = Some(passes);
         self
+    }
+
+    /// Writes in the ledger's transaction, taking the time as it is now.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Till, &mut Txn<'_>, &Now) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, WriteError<Fault>> {
+        let (till, now) = (self.till.clone(), self.clock.now());
+        let written = self.ledger.write(move |txn| work(&till, txn, &now)).await;
+        written.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))
     }
 
     /// Reads on a blocking thread.

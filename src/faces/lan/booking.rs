@@ -10,7 +10,7 @@ use crate::faces::door::{Caller, Fault, problem_response};
 use crate::pure::domain::Now;
 use crate::pure::wire::lan::Problem;
 use crate::shop::ledger::{Stored, StoredAnswer, Txn, WriteError};
-use crate::shop::till::Till;
+use crate::shop::till::{Outcome, Till};
 
 /// What a booking answers: a status with a JSON body.
 pub struct Booked {
@@ -24,6 +24,14 @@ impl Booked {
     /// A success.
     pub fn ok<T: serde::Serialize>(status: StatusCode, body: &T) -> Result<Self, Fault> {
         Ok(Self { status, body: serde_json::to_vec(body).map_err(|_| Fault::internal())? })
+    }
+
+    /// What a use case came to: its view under `status`, or what the rules refused.
+    pub fn of<T: serde::Serialize>(status: StatusCode, outcome: Outcome<T>) -> Result<Self, Fault> {
+        match outcome {
+            Outcome::Done(view) => Self::ok(status, &view),
+            Outcome::Refused(problem) => Self::refused(&problem),
+        }
     }
 
     /// What the rules refused: it is an answer, its event is kept.
@@ -87,9 +95,8 @@ impl Booking {
         };
         let location = self.location;
         let (token, key, body_hash) = (self.caller.token, self.key.clone(), self.body_hash);
-        let (till, now, begun) = (lan.till.clone(), lan.clock.now(), lan.clock.boot_ns());
-        let written = lan.ledger.write(move |txn| self.work(&till, txn, &now, work));
-        let answered = match written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal()))) {
+        let begun = lan.clock.boot_ns();
+        let answered = match lan.write(move |till, txn, now| self.work(till, txn, now, work)).await {
             Ok(answered) => answered,
             Err(fault) => {
                 // A disk that takes no write can still be read: what was answered once is answered again.

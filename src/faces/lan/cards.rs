@@ -1,20 +1,18 @@
 //! Cards: issue, read, change, credentials, history.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::booking::Booked;
-use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax, query_fault};
+use super::extract::{Asked, Posted, Segment, Sent, page_limit};
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{ProgrammeName, Role, Serial};
 use crate::pure::wire::lan::{CardRequest, CardView, HistoryPage};
-use crate::shop::ledger::WriteError;
 
 /// The serial in a path, read without regard to case and grouping; what is none is an unknown card.
 pub fn serial_of(text: &str) -> Result<Serial, Fault> {
@@ -86,12 +84,9 @@ pub async fn card_change(
     State(lan): State<Lan>,
     caller: Caller,
     Segment(serial): Segment,
-    request: axum::extract::Request,
+    sent: Sent<CardChange>,
 ) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
-    let bytes = body_bytes(request).await?;
-    json_syntax(&headers, &bytes)?;
-    let change: CardChange = json_fields(&bytes)?;
+    let Sent { headers, body: change } = sent;
     let serial = serial_of(&serial)?;
     let expected = if_match(&headers)?;
     let expires_on = match change.expires_on {
@@ -102,17 +97,16 @@ pub async fn card_change(
             Some(Some(date))
         }
     };
-    let now = lan.clock.now();
-    let past = expires_on.flatten().is_some_and(|date: jiff::civil::Date| date < now.moment().date());
+    let today = lan.clock.now().moment().date();
+    let past = expires_on.flatten().is_some_and(|date: jiff::civil::Date| date < today);
     if past || change.blocked.is_some() {
         caller.require(Role::Manager)?;
     }
     let actor = caller.actor(caller.till.clone());
-    let (till, blocked) = (lan.till.clone(), change.blocked);
-    let written = lan.ledger.write(move |txn| -> Result<CardView, Fault> {
-        Ok(till.card_change_in_txn(txn, &now, actor, serial, expected, expires_on, blocked)?)
+    let changed = lan.write(move |till, txn, now| {
+        Ok(till.card_change_in_txn(txn, now, actor, serial, expected, expires_on, change.blocked)?)
     });
-    let view = written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    let view = changed.await?;
     Ok(with_etag(StatusCode::OK, view.revision, &view))
 }
 
@@ -150,14 +144,10 @@ pub async fn history(
     State(lan): State<Lan>,
     _caller: Caller,
     Segment(serial): Segment,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
+    Asked(query): Asked<HistoryQuery>,
 ) -> Result<Json<HistoryPage>, Fault> {
-    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
     let serial = serial_of(&serial)?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Fault::field("/limit", "1 to 200 rows a page"));
-    }
+    let limit = page_limit(query.limit)?;
     let page = lan
         .read(move |till, reads| Ok(till.history_page(reads, serial, query.cursor.as_deref(), limit)?))
         .await?

@@ -7,11 +7,10 @@ use axum::response::Response;
 
 use super::booking::Booked;
 use super::cards::{serial_of, unknown_card};
-use super::extract::Posted;
+use super::extract::{Posted, Segment};
 use crate::faces::door::{Caller, Fault, Lan};
 use crate::pure::domain::Role;
 use crate::pure::wire::lan::{BindingView, CredentialList, CredentialRequest, CredentialView};
-use crate::shop::ledger::WriteError;
 use crate::shop::till::{BINDING_S, Outcome};
 
 /// The media of a card. A manager sees what each carries; a till only that it is there.
@@ -22,7 +21,7 @@ use crate::shop::till::{BINDING_S, Outcome};
 pub async fn credentials(
     State(lan): State<Lan>,
     caller: Caller,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
 ) -> Result<Json<CredentialList>, Fault> {
     let serial = serial_of(&serial)?;
     let with_text = caller.role >= Role::Manager;
@@ -42,7 +41,7 @@ pub async fn credentials(
 )]
 pub async fn credential_bind(
     State(lan): State<Lan>,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
     posted: Posted<CredentialRequest>,
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
@@ -52,9 +51,8 @@ pub async fn credential_bind(
     match (body.till, body.code) {
         (None, Some(code)) => {
             booking
-                .run(&lan, move |desk, txn, now| match desk.code_bind_in_txn(txn, now, actor, serial, &code)? {
-                    Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-                    Outcome::Refused(problem) => Booked::refused(&problem),
+                .run(&lan, move |desk, txn, now| {
+                    Booked::of(StatusCode::CREATED, desk.code_bind_in_txn(txn, now, actor, serial, &code)?)
                 })
                 .await
         }
@@ -87,10 +85,7 @@ pub async fn credential_unbind(
 ) -> Result<StatusCode, Fault> {
     caller.require(Role::Cashier)?;
     let serial = serial_of(&serial)?;
-    let (till, now, actor) = (lan.till.clone(), lan.clock.now(), caller.actor(caller.till.clone()));
-    let written = lan
-        .ledger
-        .write(move |txn| -> Result<(), Fault> { Ok(till.credential_unbind_in_txn(txn, &now, actor, serial, &id)?) });
-    written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    let actor = caller.actor(caller.till.clone());
+    lan.write(move |till, txn, now| Ok(till.credential_unbind_in_txn(txn, now, actor, serial, &id)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

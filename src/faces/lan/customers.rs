@@ -1,7 +1,7 @@
 //! Customers: create, find, read, change.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -9,13 +9,22 @@ use utoipa::IntoParams;
 
 use super::booking::Booked;
 use super::cards::if_match;
-use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax};
+use super::extract::{Asked, Posted, Segment, Sent, json_fields, page_limit};
 use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault, with_etag};
 use crate::pure::domain::{CustomerId, Role};
 use crate::pure::wire::lan::{CustomerList, CustomerRequest, CustomerView};
-use crate::shop::ledger::{PersonOrder, PersonSort, WriteError};
+use crate::shop::ledger::{PersonOrder, PersonSort};
 use crate::shop::till::CustomerSearch;
+
+/// The customer in a path; what is no id names none.
+pub fn customer_of(text: &str) -> Result<CustomerId, Fault> {
+    text.parse().map_err(|_| unknown_customer())
+}
+
+fn unknown_customer() -> Fault {
+    Fault::not_found("unknown_customer", "no such customer")
+}
 
 /// Makes a customer; all of a person's data is optional.
 #[utoipa::path(
@@ -42,10 +51,9 @@ pub async fn customer_create(State(lan): State<Lan>, posted: Posted<CustomerRequ
     responses((status = 200, body = CustomerView))
 )]
 pub async fn customer_read(State(lan): State<Lan>, _caller: Caller, Segment(id): Segment) -> Result<Response, Fault> {
-    let unknown = || Fault::not_found("unknown_customer", "no such customer");
-    let id: CustomerId = id.parse().map_err(|_| unknown())?;
-    let now = lan.clock.now();
-    let view = lan.read(move |till, reads| Ok(till.customer_view(reads, id, &now)?)).await?.ok_or_else(unknown)?;
+    let (id, now) = (customer_of(&id)?, lan.clock.now());
+    let view = lan.read(move |till, reads| Ok(till.customer_view(reads, id, &now)?)).await?;
+    let view = view.ok_or_else(unknown_customer)?;
     let mut response = with_etag(StatusCode::OK, view.revision, &view);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
@@ -78,13 +86,9 @@ pub struct ListQuery {
 pub async fn customer_list(
     State(lan): State<Lan>,
     _caller: Caller,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Fault> {
-    let Query(query) = query.map_err(|error| Fault::field("/query", error.body_text()))?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Fault::field("/limit", "1 to 200 customers a page"));
-    }
+    let limit = page_limit(query.limit)?;
     let order = order_of(query.sort.as_deref().unwrap_or("name"))?;
     let ListQuery { query, segment, tier, cursor, .. } = query;
     let search = CustomerSearch { query, segment, tier, cursor };
@@ -124,14 +128,10 @@ const LISTED_ROUNDS_MAX: usize = 50;
 /// Takes every card that moved over into what lists show.
 async fn lists_update(lan: &Lan) -> Result<(), Fault> {
     for _ in 0..LISTED_ROUNDS_MAX {
-        let (till, now) = (lan.till.clone(), lan.clock.now());
         if !lan.read(|_, reads| Ok(reads.lists_behind()?)).await? {
             return Ok(());
         }
-        let written = lan
-            .ledger
-            .write(move |txn| -> Result<usize, Fault> { Ok(till.lists_update_in_txn(txn, &now, LISTED_AT_ONCE)?) });
-        written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+        lan.write(|till, txn, now| Ok(till.lists_update_in_txn(txn, now, LISTED_AT_ONCE)?)).await?;
     }
     Ok(())
 }
@@ -150,11 +150,9 @@ pub async fn customer_remove(
     Segment(id): Segment,
 ) -> Result<StatusCode, Fault> {
     caller.require(Role::Manager)?;
-    let id: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
-    let (actor, till, now) = (caller.actor(caller.till.clone()), lan.till.clone(), lan.clock.now());
-    let written =
-        lan.ledger.write(move |txn| -> Result<(), Fault> { Ok(till.customer_remove_in_txn(txn, &now, actor, id)?) });
-    written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    let id = customer_of(&id)?;
+    let actor = caller.actor(caller.till.clone());
+    lan.write(move |till, txn, now| Ok(till.customer_remove_in_txn(txn, now, actor, id)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -169,12 +167,9 @@ pub async fn customer_change(
     State(lan): State<Lan>,
     caller: Caller,
     Segment(id): Segment,
-    request: axum::extract::Request,
+    sent: Sent<serde_json::Value>,
 ) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
-    let bytes = body_bytes(request).await?;
-    json_syntax(&headers, &bytes)?;
-    let patch: serde_json::Value = json_fields(&bytes)?;
+    let Sent { headers, body: patch } = sent;
     // Unknown fields and wrong types are told by their place; nulls take a field away and say nothing of its type.
     let mut told = patch.clone();
     if let Some(fields) = told.as_object_mut() {
@@ -185,13 +180,12 @@ pub async fn customer_change(
     }
     let without_nulls = serde_json::to_vec(&told).map_err(|_| Fault::internal())?;
     json_fields::<CustomerRequest>(&without_nulls)?;
-    let id: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
+    let id = customer_of(&id)?;
     let expected = if_match(&headers)?;
-    let (actor, till, now) = (caller.actor(caller.till.clone()), lan.till.clone(), lan.clock.now());
-    let written = lan.ledger.write(move |txn| -> Result<CustomerView, Fault> {
-        Ok(till.customer_change_in_txn(txn, &now, actor, id, expected, &patch)?)
-    });
-    let view = written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    let actor = caller.actor(caller.till.clone());
+    let changed =
+        lan.write(move |till, txn, now| Ok(till.customer_change_in_txn(txn, now, actor, id, expected, &patch)?));
+    let view = changed.await?;
     let mut response = with_etag(StatusCode::OK, view.revision, &view);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -11,7 +11,6 @@ use crate::faces::door::Lan;
 use crate::faces::door::{Caller, Fault};
 use crate::pure::domain::{Actor, EntryId, Role, StaffId};
 use crate::pure::wire::lan::{Approval, EntryRequest, PostedView, VoidRequest};
-use crate::shop::till::Outcome;
 
 /// Posts an entry by hand (DESIGN.md section 7).
 #[utoipa::path(
@@ -29,9 +28,8 @@ pub async fn entry_post(
     let command = lan.till.entry_command(&body)?;
     let serial = serial_of(&serial)?;
     booking
-        .run(&lan, move |till, txn, now| match till.entry_post_in_txn(txn, now, actor, serial, &command)? {
-            Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-            Outcome::Refused(problem) => Booked::refused(&problem),
+        .run(&lan, move |till, txn, now| {
+            Booked::of(StatusCode::CREATED, till.entry_post_in_txn(txn, now, actor, serial, &command)?)
         })
         .await
 }
@@ -52,10 +50,8 @@ pub async fn entry_void(
     let id: EntryId = id.parse().map_err(|_| Fault::not_found("unknown_entry", "no such entry"))?;
     booking
         .run(&lan, move |till, txn, now| {
-            match till.entry_void_in_txn(txn, now, actor, id, body.comment.as_deref())? {
-                Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-                Outcome::Refused(problem) => Booked::refused(&problem),
-            }
+            let voided = till.entry_void_in_txn(txn, now, actor, id, body.comment.as_deref())?;
+            Booked::of(StatusCode::CREATED, voided)
         })
         .await
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
@@ -49,12 +49,32 @@ fn begin<T: DeserializeOwned>(
     Ok(Posted { caller, booking, body: json_fields(text)? })
 }
 
+/// A JSON body of a request that needs no key, with the headers that came with it.
+pub struct Sent<T> {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Fault> {
+        let headers = request.headers().clone();
+        let bytes = body_bytes(request).await?;
+        json_syntax(&headers, &bytes)?;
+        let body = json_fields(&bytes)?;
+        Ok(Self { headers, body })
+    }
+}
+
 /// A body that is too large is read on to here and thrown away: whoever still writes while we answer and close would see
 /// a broken connection instead of the answer.
 const DISCARDED_BYTES_MAX: usize = 32 << 20;
 
 /// The body of a request, or 413.
-pub async fn body_bytes(request: Request) -> Result<Vec<u8>, Fault> {
+async fn body_bytes(request: Request) -> Result<Vec<u8>, Fault> {
     // Who asks before sending is told before sending.
     let asks_first = request.headers().contains_key(header::EXPECT);
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -96,8 +116,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     }
 }
 
+/// What a query asks; 422 where it cannot be understood.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let Query(query) =
+            Query::from_request_parts(parts, state).await.map_err(|rejection| query_fault(&rejection))?;
+        Ok(Self(query))
+    }
+}
+
+/// Rows of a page: 1 to 200, 50 where none are asked for.
+pub fn page_limit(asked: Option<usize>) -> Result<usize, Fault> {
+    let limit = asked.unwrap_or(50);
+    if (1..=200).contains(&limit) { Ok(limit) } else { Err(Fault::field("/limit", "1 to 200 rows a page")) }
+}
+
 /// 422 for a query with an unknown or impossible parameter, which it names.
-pub fn query_fault(rejection: &QueryRejection) -> Fault {
+fn query_fault(rejection: &QueryRejection) -> Fault {
     let text = rejection.body_text();
     let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
     match text.split_once(": ") {
@@ -107,7 +146,7 @@ pub fn query_fault(rejection: &QueryRejection) -> Fault {
 }
 
 /// 415 for another media type, 400 for what is no JSON.
-pub fn json_syntax(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Fault> {
+fn json_syntax(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Fault> {
     if bytes.is_empty() {
         return Ok(());
     }

@@ -7,24 +7,16 @@ use axum::response::Response;
 
 use super::booking::Booked;
 use super::cards::serial_of;
+use super::customers::customer_of;
 use super::entries::actor_of;
 use super::extract::{Posted, Segment};
 use crate::faces::door::{Caller, Fault, Lan, ManagerCaller};
-use crate::pure::domain::{CouponId, CustomerId, Role};
+use crate::pure::domain::{CouponId, Role};
 use crate::pure::program::CouponAct;
 use crate::pure::wire::lan::{
     CouponList, CouponPosted, CouponRequest, CouponStepRequest, CustomerView, MergeRequest, TransferRequest,
     TransferView,
 };
-use crate::shop::ledger::WriteError;
-use crate::shop::till::Outcome;
-
-fn booked<T: serde::Serialize>(outcome: Outcome<T>) -> Result<Booked, Fault> {
-    match outcome {
-        Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-        Outcome::Refused(problem) => Booked::refused(&problem),
-    }
-}
 
 /// Moves balance and rewards to another card of the same programme: one posting on each. Counters stay where they are.
 #[utoipa::path(
@@ -41,7 +33,11 @@ pub async fn transfer(
     let actor = actor_of(&lan, &caller, None, body.staff.as_deref(), body.approved_by.as_ref()).await?;
     let serial = serial_of(&serial)?;
     let to = body.to.parse().map_err(|_| Fault::field("/to", "not a serial"))?;
-    booking.run(&lan, move |desk, txn, now| booked(desk.card_transfer_in_txn(txn, now, actor, serial, to)?)).await
+    booking
+        .run(&lan, move |desk, txn, now| {
+            Booked::of(StatusCode::CREATED, desk.card_transfer_in_txn(txn, now, actor, serial, to)?)
+        })
+        .await
 }
 
 /// Makes two customers one: `from` goes, its cards and what was told come along. All of it, or nothing.
@@ -58,12 +54,11 @@ pub async fn merge(
 ) -> Result<Response, Fault> {
     let Posted { caller, booking, body } = posted;
     let actor = actor_of(&lan, &caller, None, body.staff.as_deref(), None).await?;
-    let stays: CustomerId = id.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))?;
+    let stays = customer_of(&id)?;
     let goes = body.from.parse().map_err(|_| Fault::field("/from", "not the id of a customer"))?;
     booking
-        .run(&lan, move |desk, txn, now| match desk.customers_merge_in_txn(txn, now, actor, stays, goes)? {
-            Outcome::Done(view) => Booked::ok(StatusCode::OK, &view),
-            Outcome::Refused(problem) => Booked::refused(&problem),
+        .run(&lan, move |desk, txn, now| {
+            Booked::of(StatusCode::OK, desk.customers_merge_in_txn(txn, now, actor, stays, goes)?)
         })
         .await
 }
@@ -80,10 +75,8 @@ pub async fn card_delete(
 ) -> Result<StatusCode, Fault> {
     caller.require(Role::Manager)?;
     let serial = serial_of(&serial)?;
-    let (actor, till, now) = (caller.actor(caller.till.clone()), lan.till.clone(), lan.clock.now());
-    let written =
-        lan.ledger.write(move |txn| -> Result<(), Fault> { Ok(till.card_delete_in_txn(txn, &now, actor, serial)?) });
-    written.await.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))?;
+    let actor = caller.actor(caller.till.clone());
+    lan.write(move |till, txn, now| Ok(till.card_delete_in_txn(txn, now, actor, serial)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,7 +94,11 @@ pub async fn coupon_assign(
     let Posted { caller, booking, body } = posted;
     let actor = actor_of(&lan, &caller, None, body.staff.as_deref(), None).await?;
     let serial = serial_of(&serial)?;
-    booking.run(&lan, move |desk, txn, now| booked(desk.coupon_assign_in_txn(txn, now, actor, serial, &body)?)).await
+    booking
+        .run(&lan, move |desk, txn, now| {
+            Booked::of(StatusCode::CREATED, desk.coupon_assign_in_txn(txn, now, actor, serial, &body)?)
+        })
+        .await
 }
 
 /// The coupons and entry rewards of a card.
@@ -172,6 +169,8 @@ async fn coupon_step(
     let unknown = || Fault::not_found("unknown_coupon", "this card has no such coupon");
     let coupon: CouponId = id.parse().map_err(|_| unknown())?;
     booking
-        .run(&lan, move |desk, txn, now| booked(desk.coupon_step_in_txn(txn, now, actor, serial, coupon, act)?))
+        .run(&lan, move |desk, txn, now| {
+            Booked::of(StatusCode::CREATED, desk.coupon_step_in_txn(txn, now, actor, serial, coupon, act)?)
+        })
         .await
 }

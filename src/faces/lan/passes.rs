@@ -1,15 +1,14 @@
 //! What a customer carries: the signed pass, and what Google keeps. And what of it waits.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::cards::{serial_of, unknown_card};
-use super::extract::{Segment, query_fault};
+use super::extract::{Asked, Segment, page_limit};
 use crate::faces::door::{Caller, Fault, Lan};
 use crate::pure::domain::{Moment, Serial};
 use crate::pure::wire::lan::Problem;
@@ -179,13 +178,9 @@ pub struct OutboxQuery {
 pub async fn outbox(
     State(lan): State<Lan>,
     _caller: Caller,
-    query: Result<Query<OutboxQuery>, QueryRejection>,
+    Asked(query): Asked<OutboxQuery>,
 ) -> Result<Json<OutboxView>, Fault> {
-    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Fault::field("/limit", "1 to 200 rows a page"));
-    }
+    let limit = page_limit(query.limit)?;
     let after = query.cursor.as_deref().map(after_of).transpose()?;
     let (waiting, mut rows) = lan
         .read(move |_, reads| {

@@ -2,16 +2,16 @@
 //! shift report.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::extract::{Segment, query_fault};
+use super::customers::customer_of;
+use super::extract::{Asked, Segment, page_limit};
 use crate::faces::door::{Caller, Fault, Lan};
-use crate::pure::domain::{CustomerId, Role};
+use crate::pure::domain::Role;
 use crate::pure::wire::lan::{CustomerExport, LiabilityView, ShiftView, TimelinePage};
 
 /// Which part of a timeline.
@@ -28,10 +28,6 @@ pub struct TimelineQuery {
     limit: Option<usize>,
 }
 
-fn customer_id(text: &str) -> Result<CustomerId, Fault> {
-    text.parse().map_err(|_| Fault::not_found("unknown_customer", "no such customer"))
-}
-
 /// What happened to a customer, newest first: entries, what followed from them, and events that moved nothing.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "customers", params(("id" = String, Path), TimelineQuery),
@@ -41,14 +37,10 @@ pub async fn timeline(
     State(lan): State<Lan>,
     _caller: Caller,
     Segment(id): Segment,
-    query: Result<Query<TimelineQuery>, QueryRejection>,
+    Asked(query): Asked<TimelineQuery>,
 ) -> Result<Json<TimelinePage>, Fault> {
-    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
-    let id = customer_id(&id)?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Fault::field("/limit", "1 to 200 rows a page"));
-    }
+    let id = customer_of(&id)?;
+    let limit = page_limit(query.limit)?;
     let kinds: Vec<String> = query
         .kinds
         .iter()
@@ -69,7 +61,7 @@ pub async fn timeline(
 )]
 pub async fn export(State(lan): State<Lan>, caller: Caller, Segment(id): Segment) -> Result<Response, Fault> {
     caller.require(Role::Manager)?;
-    let id = customer_id(&id)?;
+    let id = customer_of(&id)?;
     let now = lan.clock.now();
     let told = lan.read(move |till, reads| Ok(till.customer_export(reads, id, &now)?)).await?;
     let file = format!("attachment; filename=\"customer-{id}.json\"");
@@ -102,9 +94,8 @@ pub struct ShiftQuery {
 pub async fn shift(
     State(lan): State<Lan>,
     caller: Caller,
-    query: Result<Query<ShiftQuery>, QueryRejection>,
+    Asked(query): Asked<ShiftQuery>,
 ) -> Result<Json<ShiftView>, Fault> {
-    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
     caller.require(Role::Manager)?;
     let now = lan.clock.now();
     let day = match &query.day {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::booking::Booked;
 use super::entries::actor_of;
-use super::extract::{Posted, Segment, body_bytes, json_fields, json_syntax, query_fault};
+use super::extract::{Asked, Posted, Segment, Sent};
 use crate::faces::door::{Caller, Fault, Lan};
 use crate::pure::domain::{Role, TillId};
 use crate::pure::wire::lan::{
@@ -28,8 +27,7 @@ const WAIT_S_MAX: u64 = 30;
 fn sold(outcome: Outcome<SaleView>) -> Result<Booked, Fault> {
     match outcome {
         Outcome::Done(view) if view.status == "waiting" => Booked::ok(StatusCode::ACCEPTED, &view),
-        Outcome::Done(view) => Booked::ok(StatusCode::CREATED, &view),
-        Outcome::Refused(problem) => Booked::refused(&problem),
+        other => Booked::of(StatusCode::CREATED, other),
     }
 }
 
@@ -55,11 +53,8 @@ pub async fn sale(State(lan): State<Lan>, posted: Posted<SaleRequest>) -> Result
     post, path = "/v1/sales/quote", tag = "sales", request_body = SaleRequest,
     responses((status = 200, body = QuoteView), (status = 409, description = "the sale would be refused"))
 )]
-pub async fn quote(State(lan): State<Lan>, caller: Caller, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
-    let bytes = body_bytes(request).await?;
-    json_syntax(&headers, &bytes)?;
-    let body: SaleRequest = json_fields(&bytes)?;
+pub async fn quote(State(lan): State<Lan>, caller: Caller, sent: Sent<SaleRequest>) -> Result<Response, Fault> {
+    let body = sent.body;
     let actor = actor_of(&lan, &caller, body.till.as_deref(), body.staff.as_deref(), body.approved_by.as_ref()).await?;
     let till = actor.till.clone().ok_or_else(|| Fault::field("/till", "name the till of the sale"))?;
     let command = lan.till.sale_command(body, till)?;
@@ -169,9 +164,8 @@ pub async fn presented(
     State(lan): State<Lan>,
     caller: Caller,
     Segment(till): Segment,
-    query: Result<Query<WaitQuery>, QueryRejection>,
+    Asked(query): Asked<WaitQuery>,
 ) -> Result<Response, Fault> {
-    let Query(query) = query.map_err(|rejection| query_fault(&rejection))?;
     let wait_s = query.wait_s.unwrap_or(0);
     if wait_s > WAIT_S_MAX {
         return Err(Fault::field("/wait_s", format!("at most {WAIT_S_MAX} seconds")));
@@ -207,8 +201,7 @@ pub async fn presented_clear(
     Segment(till): Segment,
 ) -> Result<StatusCode, Fault> {
     let till = till_of(&lan, &caller, &till)?;
-    let written = lan.ledger.write(move |txn| -> Result<bool, Fault> { Ok(txn.presented_clear(&till)?) });
-    written.await.unwrap_or_else(|_| Err(crate::shop::ledger::WriteError::Work(Fault::internal())))?;
+    lan.write(move |_, txn, _| Ok(txn.presented_clear(&till)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -77,6 +77,42 @@ pub struct Face {
     pub currency_digits: u8,
 }
 
+impl Face {
+    /// A card with nothing on it: no units, no reward, no codes, no links; an amount is in euro. Samples say what theirs has.
+    pub fn blank(programme: ProgrammeName, kind: Kind, since: Date) -> Self {
+        Self {
+            serial: Serial::from_random(1),
+            revision: 1,
+            title: programme.to_string(),
+            programme,
+            shop: String::new(),
+            kind,
+            unit: "unit".to_owned(),
+            scale: 0,
+            balance: 0,
+            pending: 0,
+            next_reward: None,
+            rewards_available: 0,
+            tier: None,
+            cashback_bp: None,
+            worth: None,
+            next_expiry: None,
+            member: None,
+            since,
+            ends: None,
+            state: State::Live,
+            codes: Codes::default(),
+            page: String::new(),
+            referral: String::new(),
+            message: None,
+            balance_speaks: true,
+            tier_speaks: true,
+            currency: "EUR".to_owned(),
+            currency_digits: 2,
+        }
+    }
+}
+
 /// Whether a card can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {

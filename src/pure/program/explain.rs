@@ -1,11 +1,10 @@
-//! A programme and a history row said in plain sentences, for `stampd programme explain`, the console's rules page and
-//! `stampd ledger explain`. English; the only sentences of this module.
+//! A programme said in plain sentences, for `stampd programme explain`. English; the only sentences of this module.
 
 use jiff::civil::Time;
 
-use super::history::Explanation;
 use super::rules::*;
-use crate::pure::domain::entry::{Rounding, Terms};
+use crate::pure::domain::entry::Rounding;
+use crate::pure::domain::money::decimal;
 
 /// What part of the rules a sentence is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,54 +53,6 @@ pub fn explain(rules: &Rules, minor_digits: u8) -> Vec<Sentence> {
     told.map(|(subject, text)| Sentence { subject, text }).collect()
 }
 
-/// Says why a row's numbers are what they are.
-pub fn sentence(rules: &Rules, minor_digits: u8, why: &Explanation) -> String {
-    let teller = Teller { rules, minor_digits };
-    let input = |name: &str| why.inputs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
-    let mut parts = Vec::new();
-    match (&why.terms, input("units"), input("earning_minor")) {
-        (Some(terms), Some(units), Some(earning)) => parts.push(teller.award(terms, units, earning)),
-        _ => parts.extend(why.inputs.iter().filter(|(_, value)| *value != 0).map(|(name, value)| {
-            let named = name.trim_end_matches("_minor").replace('_', " ");
-            if name.ends_with("_minor") {
-                format!("{named} {}", teller.money(*value))
-            } else if matches!(*name, "units" | "due" | "value") {
-                format!("{named} {}", teller.units(*value))
-            } else {
-                format!("{named} {value}")
-            }
-        })),
-    }
-    if let Some(tier) = &why.tier {
-        parts.push(format!("at level {tier}"));
-    }
-    if !why.campaigns.is_empty() {
-        parts.push(format!("with {}", why.campaigns.join(", ")));
-    }
-    for (name, used, most) in &why.limits {
-        parts.push(format!("{} {used} of {most} used before", name.replace('_', " ")));
-    }
-    if !why.taken.lots.is_empty() {
-        let lots = why.taken.lots.iter().map(|lot| teller.units(lot.units)).collect::<Vec<_>>().join(" and ");
-        parts.push(format!("took {lots} from the lots that end first"));
-    }
-    let rewards = why.taken.rewards.iter().fold(0i64, |sum, lot| sum.saturating_add(lot.count));
-    if rewards > 0 {
-        parts.push(format!("took {rewards} of the rewards that end first"));
-    }
-    if why.repaid > 0 {
-        parts.push(format!("{} repaid what was owed", teller.units(why.repaid)));
-    }
-    if why.shortfall > 0 {
-        parts.push(format!("{} were not there and are written off", teller.units(why.shortfall)));
-    }
-    if parts.is_empty() {
-        parts.push("posted as it is told".to_owned());
-    }
-    let version = why.rule.map_or_else(String::new, |version| format!(" (rules version {})", version.0));
-    format!("{}{version}.", parts.join("; "))
-}
-
 struct Teller<'a> {
     rules: &'a Rules,
     minor_digits: u8,
@@ -116,30 +67,6 @@ impl Teller<'_> {
         let number = decimal(units, self.rules.scale);
         let one = i64::pow(10, u32::from(self.rules.scale.min(9)));
         if units == one { format!("{number} {}", self.rules.unit) } else { format!("{number} {}s", self.rules.unit) }
-    }
-
-    fn award(&self, terms: &Terms, units: i64, earning_minor: i64) -> String {
-        let given = self.units(units);
-        match terms {
-            Terms::Nothing => "nothing was earned: the card was past its date or the bill too small".to_owned(),
-            Terms::Fixed => format!("{given} for the visit"),
-            Terms::Rate { num, den, rounding } => {
-                let rounded = match rounding {
-                    Rounding::Down => "rounded down",
-                    Rounding::HalfUp => "rounded half-up",
-                };
-                format!("{} × {num}/{den} in the smallest units, {rounded}: {given}", self.money(earning_minor))
-            }
-            Terms::Steps { step_minor, carried_minor: Some(carried), .. } => format!(
-                "total {} to {}, one for each full {}: {given}",
-                self.money(*carried),
-                self.money(carried.saturating_add(earning_minor)),
-                self.money(*step_minor)
-            ),
-            Terms::Steps { step_minor, carried_minor: None, .. } => {
-                format!("one for each full {} of {}: {given}", self.money(*step_minor), self.money(earning_minor))
-            }
-        }
     }
 
     fn card(&self) -> Vec<String> {
@@ -433,15 +360,6 @@ fn rounded(rounding: Rounding) -> &'static str {
     }
 }
 
-/// A whole number of smallest units with its decimal point.
-fn decimal(value: i64, digits: u8) -> String {
-    let digits = usize::from(digits.min(9));
-    let sign = if value < 0 { "-" } else { "" };
-    let text = format!("{:0width$}", value.unsigned_abs(), width = digits + 1);
-    let (whole, rest) = text.split_at(text.len() - digits);
-    if digits == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -464,14 +382,5 @@ mod tests {
         let campaign = "Campaign \"happy_hour\", from 14:00 until 16:00: +2.00 percentage points.".to_owned();
         assert!(happy.contains(&campaign), "{happy:#?}");
         assert!(happy.contains(&"1.00 point is worth 1.00, for at most 50 % of a bill.".to_owned()), "{happy:#?}");
-    }
-
-    #[test]
-    fn decimals_keep_sign_and_zeros() {
-        assert_eq!(
-            [decimal(-5, 2), decimal(0, 2), decimal(12_345, 2), decimal(7, 0)],
-            ["-0.05", "0.00", "123.45", "7"]
-        );
-        assert_eq!(decimal(i64::MIN, 2), "-92233720368547758.08");
     }
 }

@@ -7,10 +7,11 @@ mod redemption;
 use std::collections::BTreeSet;
 
 use super::rules::{Consume, CountEarns, Rulebook, Rules};
-use super::sales::{SaleState, Taken, Trace};
+use super::sales::{SaleState, Trace};
 use super::standing::{BirthdayUse, DayCount, Joined, RECENT_MS, Recent, Standing, TXN_KEPT_MS, Transaction};
 use super::{calendar, lots, rewards};
 use crate::pure::domain::entry::{Award, AwardSource, Bonus, BonusKind, Lot, Pending, RewardLot};
+use crate::pure::domain::explanation::Taken;
 use crate::pure::domain::{
     DeviceId, Entry, EntryId, EventId, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Posting,
 };

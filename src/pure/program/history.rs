@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use super::earn::level_of;
 use super::fold;
 use super::rules::{Rulebook, Rules};
-use super::sales::{Taken, Trace};
+use super::sales::Trace;
 use super::standing::Standing;
-use crate::pure::domain::entry::{AwardSource, BonusKind, CouponStep, Direction, RemoveReason, Rounding, Terms};
-use crate::pure::domain::{EntryId, EntryKind, EventId, Fact, FactKey, Moment, Posting, RuleVersion, SaleId, TillId};
+use crate::pure::domain::entry::{Award, AwardSource, BonusKind, CouponStep, Direction, RemoveReason};
+use crate::pure::domain::explanation::{AwardTerms, Explanation, Input, LimitAsked, LimitSpan};
+use crate::pure::domain::{EntryId, EntryKind, EventId, Fact, FactKey, Moment, Posting, SaleId, TillId};
 
-/// What a row says, in the words of PROFILE.md; `name` is the key under which `text` has the sentence.
+/// What a row says, in the words of PROFILE.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the words say it; `name` lists them")]
 pub enum Label {
@@ -174,31 +175,6 @@ pub struct HistoryRow {
     pub voided: bool,
     /// Why each number is what it is.
     pub explanation: Explanation,
-}
-
-/// Why a row's numbers are what they are.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Explanation {
-    /// The version of the rules.
-    pub rule: Option<RuleVersion>,
-    /// What went in, name and number in the unit that the name ends in.
-    pub inputs: Vec<(&'static str, i64)>,
-    /// How the award followed from it.
-    pub terms: Option<Terms>,
-    /// The level at which it was earned.
-    pub tier: Option<String>,
-    /// Campaigns that had a part in it.
-    pub campaigns: Vec<String>,
-    /// How it was rounded.
-    pub rounding: Option<Rounding>,
-    /// Limits that were asked: name, used before, most.
-    pub limits: Vec<(&'static str, i64, i64)>,
-    /// Lots and rewards that it took.
-    pub taken: Taken,
-    /// Units that repaid a debt, filled a negative balance or repaid an overdraft.
-    pub repaid: i64,
-    /// Units due that were not there and were written off.
-    pub shortfall: i64,
 }
 
 /// All rows of a card, oldest first, from all its facts.
@@ -395,52 +371,51 @@ impl Builder<'_> {
         };
         match &self.fact.entry.posting {
             Posting::Award(award) => {
-                why.inputs = vec![
-                    ("units", award.units),
-                    ("amount_minor", award.amount_minor),
-                    ("earning_minor", award.earning_minor),
-                    ("item_units", award.item_units),
-                ];
-                why.terms = Some(award.terms.clone());
+                let Award { units, earning_minor, .. } = *award;
+                why.award = Some(AwardTerms { terms: award.terms.clone(), units, earning_minor });
                 (why.tier, why.campaigns) = (award.tier.clone(), award.campaigns.clone());
-                why.rounding = match award.terms {
-                    Terms::Rate { rounding, .. } => Some(rounding),
-                    Terms::Steps { .. } => Some(Rounding::Down),
-                    Terms::Nothing | Terms::Fixed => None,
-                };
                 let limits = &self.rules.limits;
                 let asked = [
-                    ("per_transaction", award.before_in_transaction, limits.per_transaction),
-                    ("per_day", award.before_in_day, limits.per_day),
+                    (LimitSpan::Transaction, award.before_in_transaction, limits.per_transaction),
+                    (LimitSpan::Day, award.before_in_day, limits.per_day),
                 ];
-                why.limits = asked.into_iter().filter_map(|(name, used, most)| Some((name, used, most?))).collect();
+                let asked = asked.into_iter();
+                why.limits =
+                    asked.filter_map(|(span, used, most)| Some(LimitAsked { span, used, most: most? })).collect();
             }
-            Posting::Bonus(bonus) => why.inputs = vec![("units", bonus.units)],
+            Posting::Bonus(bonus) => why.inputs = vec![(Input::Units, bonus.units)],
             Posting::Adjust(adjust) => {
-                why.inputs = vec![("value", adjust.value), ("purchase_minor", adjust.purchase_minor.unwrap_or(0))];
+                why.inputs =
+                    vec![(Input::Value, adjust.value), (Input::PurchaseMinor, adjust.purchase_minor.unwrap_or(0))];
             }
-            Posting::RemoveVisits { visits, units } => why.inputs = vec![("visits", *visits), ("due", *units)],
+            Posting::RemoveVisits { visits, units } => {
+                why.inputs = vec![(Input::Visits, *visits), (Input::Due, *units)]
+            }
             Posting::Refund(refund) => {
                 why.inputs = vec![
-                    ("amount_minor", refund.amount_minor),
-                    ("left_before_minor", refund.left_before_minor),
-                    ("due", refund.due),
+                    (Input::AmountMinor, refund.amount_minor),
+                    (Input::LeftBeforeMinor, refund.left_before_minor),
+                    (Input::Due, refund.due),
                 ];
             }
             Posting::Redeem(taken) => {
                 why.inputs = vec![
-                    ("units", taken.units),
-                    ("rewards", taken.rewards),
-                    ("bill_minor", taken.bill_minor),
-                    ("discount_minor", taken.discount_minor),
+                    (Input::Units, taken.units),
+                    (Input::Rewards, taken.rewards),
+                    (Input::BillMinor, taken.bill_minor),
+                    (Input::DiscountMinor, taken.discount_minor),
                 ];
             }
             Posting::RewardAdd { count, .. } | Posting::RewardRemove { count, .. } => {
-                why.inputs = vec![("rewards", *count)];
+                why.inputs = vec![(Input::Rewards, *count)];
             }
-            Posting::Hold { units, rewards, .. } => why.inputs = vec![("units", *units), ("rewards", *rewards)],
-            Posting::Expire { units, rewards, .. } => why.inputs = vec![("units", *units), ("rewards", *rewards)],
-            Posting::Mature { units, .. } => why.inputs = vec![("units", *units)],
+            Posting::Hold { units, rewards, .. } => {
+                why.inputs = vec![(Input::Units, *units), (Input::Rewards, *rewards)]
+            }
+            Posting::Expire { units, rewards, .. } => {
+                why.inputs = vec![(Input::Units, *units), (Input::Rewards, *rewards)]
+            }
+            Posting::Mature { units, .. } => why.inputs = vec![(Input::Units, *units)],
             _ => {}
         }
         why

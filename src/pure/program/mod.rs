@@ -48,6 +48,6 @@ pub use decide::{
 pub use due::{due, settled};
 pub use figures::{Figures, NextExpiry, Tier, figures, open_liability_minor};
 pub use fold::{Applied, apply, fold};
-pub use history::{Explanation, HistoryRow, Label, history, rows};
+pub use history::{HistoryRow, Label, history, rows};
 pub use rules::{Campaign, Kind, LevelBasis, Rulebook, Rules};
 pub use standing::Standing;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::round;
-use crate::pure::domain::entry::{Award, Lot, Redemption, RewardLot, Terms};
+use crate::pure::domain::entry::{Award, Redemption, Terms};
+use crate::pure::domain::explanation::Taken;
 use crate::pure::domain::{EntryId, EventId, Fact, FactKey, RuleVersion, SaleId};
 
 /// What is left of one sale or purchase.
@@ -29,15 +30,6 @@ pub struct SaleState {
     pub taken: Taken,
     /// It was returned in full, and what was redeemed came back.
     pub returned: bool,
-}
-
-/// What a debit took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Parts of lots.
-    pub lots: Vec<Lot>,
-    /// Rewards.
-    pub rewards: Vec<RewardLot>,
 }
 
 /// What a whole fold knows beyond the standing.

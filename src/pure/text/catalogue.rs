@@ -8,7 +8,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::{LanguageIdentifier, langid};
 
 use super::{Language, Unit, duration};
-use crate::pure::domain::{Refusal, RefusalCode};
+use crate::pure::domain::{Refusal, RefusalCode, money};
 
 /// The English catalogue as it stands in the source.
 pub(super) const EN: &str = include_str!("en.ftl");
@@ -99,17 +99,13 @@ pub(super) fn amount(language: Language, unit: Unit, value: i64, scale: u8) -> S
 
 /// An integer of `scale` decimals as it is read: 530 with scale 2 is `5.30`, in German `5,30`.
 pub(super) fn decimal(language: Language, value: i64, scale: u8) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let scale = usize::from(scale);
-    let sign = if value < 0 { "−" } else { "" };
-    if scale == 0 {
-        return format!("{sign}{digits}");
+    point(language, money::decimal(value, scale)).replace('-', "−")
+}
+
+/// A number written with a point, with the decimal mark of the language.
+pub(super) fn point(language: Language, plain: String) -> String {
+    match language {
+        Language::En => plain,
+        Language::De => plain.replace('.', ","),
     }
-    let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    let point = match language {
-        Language::En => '.',
-        Language::De => ',',
-    };
-    format!("{sign}{whole}{point}{fraction}")
 }

@@ -191,6 +191,16 @@ pub fn reader_state(language: Language, state: &str) -> String {
     try_fill(language, &format!("reader-{state}"), &[]).unwrap_or_else(|_| state.replace('_', " "))
 }
 
+/// What is to be done about a reader in that state; `None` where nothing is.
+pub fn reader_remedy(language: Language, state: &str) -> Option<String> {
+    try_fill(language, &format!("reader-{state}-advice"), &[]).ok()
+}
+
+/// What is to be done about a scanner in that state; `None` where nothing is.
+pub fn scanner_remedy(language: Language, state: &str) -> Option<String> {
+    try_fill(language, &format!("scanner-{state}-advice"), &[]).ok()
+}
+
 /// What the staff can do about a refused tap, in a sentence; `None` where the refusal's own line says it all.
 pub fn remedy(language: Language, code: RefusalCode) -> Option<String> {
     use RefusalCode::*;

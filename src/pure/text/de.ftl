@@ -1,4 +1,4 @@
-### Deutsch. Zeilen (alles außer `-advice`, `vas-`, `smart-` und `remedy-`) haben mit gewöhnlichen Werten höchstens 60 Zeichen.
+### Deutsch. Zeilen (alles außer `-advice`, `row-`, `vas-`, `smart-` und `remedy-`) haben mit gewöhnlichen Werten höchstens 60 Zeichen.
 
 # Dauern, ganze Einheiten.
 duration-s = { $count } s
@@ -69,6 +69,41 @@ refusal-needs_manager = Das muss die Leitung freigeben.
 
 # Der Code eines Artikels wurde gescannt.
 outcome-goods = Code einer Ware. Bitte die Kundenkarte scannen.
+
+# Unter dem Bon: links ein Wort, rechts von 42 Spalten die Zahl.
+receipt-redeemed = Eingelöst
+receipt-earned = Gesammelt
+receipt-balance = Guthaben
+receipt-rewards-ready = Prämien bereit
+
+# Warum eine Zeile im Verlauf einer Karte ihre Zahlen hat: Teile eines Satzes für das Personal.
+row-nothing = nichts gesammelt: die Karte war abgelaufen oder der Bon zu klein
+row-visit = { $given } für den Besuch
+row-rate-down = { $amount } × { $num }/{ $den } in kleinsten Einheiten, abgerundet: { $given }
+row-rate-half-up = { $amount } × { $num }/{ $den } in kleinsten Einheiten, kaufmännisch gerundet: { $given }
+row-steps = eins je volle { $step } von { $amount }: { $given }
+row-total = Summe { $before } auf { $after }, eins je volle { $step }: { $given }
+row-input-units = Menge { $value }
+row-input-value = Korrektur { $value }
+row-input-due = fällig { $value }
+row-input-rewards = Prämien { $value }
+row-input-visits = Besuche { $value }
+row-input-amount = Betrag { $value }
+row-input-purchase = Einkauf { $value }
+row-input-left-before = vorher übrig { $value }
+row-input-bill = Bon { $value }
+row-input-discount = Nachlass { $value }
+row-tier = auf Stufe { $tier }
+row-campaigns = mit { $names }
+row-limit-transaction = je Einkauf vorher { $used } von { $most } verbraucht
+row-limit-day = am Tag vorher { $used } von { $most } verbraucht
+row-and = { $first } und { $second }
+row-lots = nimmt { $lots } von dem, was zuerst verfällt
+row-rewards = nimmt { $count } der Prämien, die zuerst verfallen
+row-repaid = { $amount } zur Tilgung dessen, was offen war
+row-shortfall = nicht vorhanden und abgeschrieben: { $amount }
+row-plain = gebucht wie angegeben
+row-by-rules = { $told } (Regeln Version { $version }).
 
 # Ein Pass, dessen Uhr außerhalb des Fensters liegt, während unserer zu trauen ist (apple-vas.md, Abschnitt 9).
 stale-phone-ahead = Handy-Uhr geht { $wait } vor. Barcode scannen.
@@ -153,6 +188,18 @@ reader-no_service = Dienst ist weg
 reader-gone = nicht angesteckt
 reader-no_rights = darf nicht geöffnet werden
 reader-wrong_kind = ist ein anderes Gerät
+
+# Was bei einem Leser oder Scanner zu tun ist.
+reader-lift_first-advice = seit dem Start liegt etwas auf dem Leser: wegnehmen, dann arbeiten die Leser wie gewohnt
+reader-mute-advice = der Chip auf dem Leser antwortet nicht: abheben und flach auflegen, oder einen anderen nehmen
+reader-held-advice = ein anderes Programm belegt den Leser: beenden (Browser, Schlüsselverwaltung, opensc)
+reader-stuck-advice = der Leser antwortet nicht: Handy abheben; wenn es so bleibt, den Leser abstecken
+reader-no_service-advice = der Kartendienst ist weg; siehe seine eigene Zeile
+reader-gone-advice = der Leser wurde abgesteckt: wieder anstecken
+scanner-gone-advice = der Scanner ist nicht da: anstecken, er wird dann sofort benutzt
+scanner-no_rights-advice = der Dienst darf den Scanner nicht öffnen: 'stampd doctor' nennt die Regel oder Gruppe
+scanner-held-advice = ein anderes Programm belegt den Scanner: beenden, oder ein anderes Gerät nennen
+scanner-wrong_kind-advice = das Gerät ist von anderer Art: `kind` oder `device` in [[scanner]] berichtigen
 
 # Was das Personal bei einem abgelehnten Tap tun kann.
 remedy-unknown_token = Den Barcode auf dem Pass scannen oder den Gast nach Namen suchen.

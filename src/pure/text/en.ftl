@@ -1,4 +1,4 @@
-### English. Lines (everything but `-advice`, `vas-`, `smart-` and `remedy-`) have at most 60 characters when filled with ordinary values.
+### English. Lines (everything but `-advice`, `row-`, `vas-`, `smart-` and `remedy-`) have at most 60 characters when filled with ordinary values.
 
 # Durations, whole units.
 duration-s = { $count } s
@@ -69,6 +69,41 @@ refusal-needs_manager = A manager has to approve this.
 
 # The code of an article was scanned.
 outcome-goods = That code is on goods. Scan the customer's card.
+
+# Under the bill: a word at the left, its number at the right of 42 columns.
+receipt-redeemed = Redeemed
+receipt-earned = Earned
+receipt-balance = Balance
+receipt-rewards-ready = Rewards ready
+
+# Why a row of a card's history has its numbers: parts of one sentence for the staff.
+row-nothing = nothing was earned: the card was past its date or the bill too small
+row-visit = { $given } for the visit
+row-rate-down = { $amount } × { $num }/{ $den } in the smallest units, rounded down: { $given }
+row-rate-half-up = { $amount } × { $num }/{ $den } in the smallest units, rounded half-up: { $given }
+row-steps = one for each full { $step } of { $amount }: { $given }
+row-total = total { $before } to { $after }, one for each full { $step }: { $given }
+row-input-units = units { $value }
+row-input-value = value { $value }
+row-input-due = due { $value }
+row-input-rewards = rewards { $value }
+row-input-visits = visits { $value }
+row-input-amount = amount { $value }
+row-input-purchase = purchase { $value }
+row-input-left-before = left before { $value }
+row-input-bill = bill { $value }
+row-input-discount = discount { $value }
+row-tier = at level { $tier }
+row-campaigns = with { $names }
+row-limit-transaction = per transaction { $used } of { $most } used before
+row-limit-day = per day { $used } of { $most } used before
+row-and = { $first } and { $second }
+row-lots = took { $lots } from the lots that end first
+row-rewards = took { $count } of the rewards that end first
+row-repaid = { $amount } repaid what was owed
+row-shortfall = not there and written off: { $amount }
+row-plain = posted as it is told
+row-by-rules = { $told } (rules version { $version }).
 
 # A pass whose clock lies outside the window, ours being trusted (apple-vas.md section 9).
 stale-phone-ahead = Phone's clock is { $wait } fast. Scan the barcode.
@@ -153,6 +188,18 @@ reader-no_service = service is away
 reader-gone = not plugged in
 reader-no_rights = may not be opened
 reader-wrong_kind = is another device
+
+# What is to be done about a reader, or a scanner.
+reader-lift_first-advice = something lies on the reader since it was started: take it away, then readers work as usual
+reader-mute-advice = the chip on the reader does not answer: lift it and hold it flat, or use another
+reader-held-advice = another program uses the reader alone: close it (browser, key manager, opensc)
+reader-stuck-advice = the reader does not answer: lift the phone; if it stays so, unplug the reader
+reader-no_service-advice = the smart card service is away; see its own line
+reader-gone-advice = the reader was unplugged: plug it in again
+scanner-gone-advice = the scanner is not there: plug it in, it is used from then on
+scanner-no_rights-advice = the daemon may not open the scanner: 'stampd doctor' names the rule or group
+scanner-held-advice = another program uses the scanner alone: close it, or name another device
+scanner-wrong_kind-advice = the device is of another kind: correct `kind` or `device` in [[scanner]]
 
 # What the staff can do about a refused tap.
 remedy-unknown_token = Scan the barcode on the pass, or look the customer up by name.

@@ -1,4 +1,5 @@
-//! Every sentence a person reads, in English and German (`en.ftl`, `de.ftl`, in the language of Project Fluent).
+//! Every sentence that staff and customers read, in English and German (`en.ftl`, `de.ftl`, in the language of Project
+//! Fluent).
 //!
 //! Callers pass plain values and get plain text. A *line* has at most [`LINE_MAX`] characters: the counter shows it at
 //! reading distance and a till prints it. *Advice* is a sentence or two for the staff and names the barcode as the way out.
@@ -8,6 +9,8 @@
 mod catalogue;
 mod console;
 mod figures;
+mod receipt;
+mod row;
 mod wallet;
 
 use fluent_bundle::FluentValue;
@@ -16,41 +19,18 @@ use crate::pure::domain::{Refusal, TapProblem};
 
 use self::catalogue::{amount, fill};
 
-pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
+pub use crate::pure::domain::Language;
+
+pub use self::console::{
+    Label, READER_STATES, label, login_locked, reader_remedy, reader_state, remedy, scanner_remedy,
+};
 pub use self::figures::{day, money, number, percent};
+pub use self::receipt::{RECEIPT_COLUMNS, Receipt, receipt};
+pub use self::row::{Counting, explanation};
 pub use self::wallet::{WalletWord, wallet_word};
 
 /// The most characters of a line (INTERFACES.md, the counter).
 pub const LINE_MAX: usize = 60;
-
-/// The languages that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// German.
-    De,
-}
-
-impl Language {
-    /// All of them.
-    pub const ALL: [Language; 2] = [Language::En, Language::De];
-
-    /// The language of a tag such as `de` or `de-AT`; `None` for one that we do not speak.
-    pub fn from_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
-    }
-
-    /// Its tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Language::En => "en",
-            Language::De => "de",
-        }
-    }
-}
 
 /// What a programme counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::catalogue::{DE, EN, try_fill};
 use super::*;
 use crate::pure::domain::RefusalCode;
+use crate::pure::domain::explanation::Input;
 
 /// Message ids of a catalogue with the arguments that each uses.
 fn messages(source: &str) -> BTreeMap<&str, BTreeSet<&str>> {
@@ -58,12 +59,17 @@ fn no_message_is_left_over() {
             ("tap", rest) => problems.contains(&rest.trim_end_matches("-advice")),
             ("unbooked", rest) => Unbooked::ALL.iter().any(|why| why.code() == rest),
             ("label", _) => Label::ALL.iter().any(|label| label.id() == id),
-            ("reader", rest) => READER_STATES.contains(&rest),
+            ("reader" | "scanner", rest) => READER_STATES.contains(&rest.trim_end_matches("-advice")),
             ("wallet", _) => WalletWord::ALL.iter().any(|word| word.id() == id),
             ("remedy", rest) => {
                 RefusalCode::ALL.iter().any(|code| code.name() == rest && remedy(Language::En, *code).is_some())
             }
             ("login", rest) => rest == "locked",
+            ("receipt", rest) => ["redeemed", "earned", "balance", "rewards-ready"].contains(&rest),
+            ("row", rest) => {
+                let input = rest.strip_prefix("input-");
+                input.is_none_or(|name| Input::ALL.iter().any(|input| input.name() == name))
+            }
             ("duration" | "amount" | "outcome" | "stale" | "vas" | "smart", _) => true,
             _ => false,
         };
@@ -85,6 +91,10 @@ fn every_word_of_the_console_is_there_and_short() {
         }
         assert!(login_locked(language, 900).contains("15 min"));
         assert_eq!(reader_state(language, "something_new"), "something new");
+        for state in ["gone", "no_rights", "held", "wrong_kind"] {
+            assert!(scanner_remedy(language, state).is_some_and(|text| text.contains(": ")), "{state}");
+        }
+        assert_eq!((reader_remedy(language, "ready"), scanner_remedy(language, "ready")), (None, None));
     }
 }
 

@@ -51,16 +51,8 @@ pub enum PassFault {
     #[error("the pass cannot be kept ({0}); free some space in [paths] cache, or let the stampd user own it")]
     Keep(#[from] std::io::Error),
     /// The card cannot be read.
-    #[error("the card cannot be read: {}", told(.0))]
+    #[error("the card cannot be read: {0}")]
     Till(TillError),
-}
-
-fn told(error: &TillError) -> String {
-    match error {
-        TillError::Ledger(error) => error.to_string(),
-        TillError::Unknown { detail, .. } => detail.clone(),
-        TillError::Invalid(_) | TillError::Problem(_) => "its programme's rules do not fit it".to_owned(),
-    }
 }
 
 impl PassFault {

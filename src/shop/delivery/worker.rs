@@ -332,7 +332,7 @@ impl Work {
 
     fn write(&self, work: impl FnOnce(&mut crate::shop::ledger::Txn<'_>) -> Result<(), LedgerError> + Send + 'static) {
         if let Err(error) = self.passes.inner.till.ledger().upkeep_wait(work) {
-            tracing::error!(?error, "delivery.ledger: the outbox cannot be written; it is tried again");
+            tracing::error!(%error, "delivery.ledger: the outbox cannot be written; it is tried again");
         }
     }
 }

@@ -9,9 +9,12 @@ use super::read::Reads;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
 use super::verify::ChainFault;
 use crate::pure::domain::{
-    CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Now, ProgrammeName, Serial, VisitId,
+    CredentialId, CustomerId, EntryId, Event, EventId, Fact, Medium, Moment, Now, ProgrammeName, Serial, VisitId,
 };
 use crate::pure::wire::event::{event_facts, event_hash, event_head, event_read};
+
+/// Serials read at once on the way through every card.
+const SERIALS_AT_ONCE: usize = 500;
 
 /// A card as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +132,22 @@ impl Reads<'_> {
         let after = after.map_or(-1, |serial| serial.bits() as i64);
         let rows = statement.query_map(params![after, limit as i64], |row| serial_column(row, 0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every card, by serial.
+    pub fn cards(&self) -> impl Iterator<Item = Result<CardRow, LedgerError>> + '_ {
+        let (mut after, mut page) = (None, Vec::new().into_iter());
+        let serials = std::iter::from_fn(move || {
+            page.next().map(Ok).or_else(|| match self.serials_after(after, SERIALS_AT_ONCE) {
+                Ok(serials) => {
+                    after = serials.last().copied();
+                    page = serials.into_iter();
+                    page.next().map(Ok)
+                }
+                Err(error) => Some(Err(error)),
+            })
+        });
+        serials.filter_map(|serial| serial.and_then(|serial| self.card_fetch(serial)).transpose())
     }
 
     /// The credential of that id, live or revoked.
@@ -280,6 +299,12 @@ impl Reads<'_> {
     pub fn oldest_ms(&self) -> Result<Option<i64>, LedgerError> {
         let mut statement = self.prepare("SELECT hlc FROM event ORDER BY position LIMIT 1")?;
         Ok(statement.query_row([], |row| row.get::<_, i64>(0)).optional()?.map(|hlc| hlc >> 16))
+    }
+
+    /// Rule time at `now`: the wall clock, and never before the newest time in the books.
+    pub fn rule_time(&self, now: &Now) -> Result<Moment, LedgerError> {
+        let newest_ms = self.newest_ms()?.unwrap_or(i64::MIN);
+        Ok(Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() })
     }
 
     /// The newest rule time in the books, milliseconds since 1970-01-01 UTC; `None` in an empty ledger. What has lapsed

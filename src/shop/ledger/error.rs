@@ -166,10 +166,12 @@ impl From<crate::pure::wire::event::EventError> for LedgerError {
 }
 
 /// Why a piece of work handed to the writer came to nothing.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum WriteError<E> {
     /// The work itself said no, and what it had written is undone.
+    #[error("{0}")]
     Work(E),
     /// The commit failed: nothing of it, nor of its neighbours, was booked.
+    #[error("{0}")]
     Storage(LedgerError),
 }

@@ -215,34 +215,22 @@ impl Txn<'_> {
                 row.revision
             ],
         )?;
-        let person = &row.person;
-        self.execute(
-            "INSERT INTO person (customer, first_name, last_name, email, email_verified, phone, birth_date, birth_known,
-                 language, telegram_id, groups, custom, utm, consents, name_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-            params![
-                row.id.0.as_bytes(),
-                person.first_name,
-                person.last_name,
-                person.email,
-                person.email_verified,
-                person.phone,
-                person.birth_date,
-                person.birth_known,
-                person.language,
-                person.telegram_id,
-                person.groups,
-                person.custom,
-                person.utm,
-                person.consents,
-                person.name_key()
-            ],
-        )?;
-        Ok(())
+        self.person_put(row.id, &row.person)
     }
 
     /// Stores what a person told now in place of before; answers the new revision.
     pub fn person_store(&mut self, id: CustomerId, person: &Person, now_ms: i64) -> Result<i64, LedgerError> {
+        self.person_put(id, person)?;
+        self.query_one(
+            "UPDATE customer SET revision = revision + 1, changed_ms = ?2 WHERE id = ?1 RETURNING revision",
+            params![id.0.as_bytes(), now_ms],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| LedgerError::Damaged(format!("customer {id} vanished")))
+    }
+
+    /// What a person told, in place of what was told before.
+    fn person_put(&mut self, id: CustomerId, person: &Person) -> Result<(), LedgerError> {
         self.execute(
             "INSERT INTO person (customer, first_name, last_name, email, email_verified, phone, birth_date, birth_known,
                  language, telegram_id, groups, custom, utm, consents, name_key)
@@ -270,12 +258,7 @@ impl Txn<'_> {
                 person.name_key()
             ],
         )?;
-        self.query_one(
-            "UPDATE customer SET revision = revision + 1, changed_ms = ?2 WHERE id = ?1 RETURNING revision",
-            params![id.0.as_bytes(), now_ms],
-            |row| row.get(0),
-        )?
-        .ok_or_else(|| LedgerError::Damaged(format!("customer {id} vanished")))
+        Ok(())
     }
 
     /// A card belongs to another customer from now on.

@@ -250,7 +250,7 @@ impl Link {
             report.fault(ChainFault::Link { position });
         }
         let follows = head.incarnation == self.incarnation && head.seq == self.seq + 1;
-        if !follows && !(head.incarnation > self.incarnation && head.seq == 1) {
+        if !(follows || head.incarnation > self.incarnation && head.seq == 1) {
             report.fault(ChainFault::Number { position, seq: head.seq });
         }
         if head.hlc <= self.hlc {

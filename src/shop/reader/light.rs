@@ -6,28 +6,7 @@
 //! switch off once, by `escape = { start = […] }`.
 
 use super::Decision;
-
-/// What a reader signals by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// As its name tells.
-    #[default]
-    Auto,
-    /// Nothing is signalled.
-    None,
-    /// ACS ACR122U.
-    Acr122u,
-    /// ACS ACR1252U, ACR1255U, ACM1252, ACR1281.
-    Acr1252u,
-    /// ACS ACR1552U and WalletMate.
-    Acr1552u,
-    /// Identiv uTrust 37xx F.
-    Utrust,
-    /// SpringCard Puck and SpringCore.
-    Springcard,
-    /// HID OMNIKEY 5022 and 5027: its commands are in no public text, so it shows what the owner's escape APDUs say.
-    Omnikey,
-}
+use crate::pure::domain::FeedbackProfile;
 
 /// What is signalled: fewer things than there are decisions, because three are what a customer can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,62 +53,67 @@ pub enum Beat {
     Pause(u64),
 }
 
-/// The profile of a reader by its name; for a name that no family has, [`Profile::None`].
-pub fn profile_of(name: &str) -> Profile {
-    const WORDS: [(&str, Profile); 13] = [
+/// What a reader of that name signals by, as the owner chose.
+pub fn profile(chosen: FeedbackProfile, name: &str) -> FeedbackProfile {
+    if chosen == FeedbackProfile::Auto { profile_of(name) } else { chosen }
+}
+
+/// The profile of a reader by its name; for a name that no family has, [`FeedbackProfile::None`].
+fn profile_of(name: &str) -> FeedbackProfile {
+    const WORDS: [(&str, FeedbackProfile); 13] = [
         // A slot for a security module has no light of its own.
-        (" sam ", Profile::None),
-        (" sam]", Profile::None),
-        ("acr122", Profile::Acr122u),
-        ("acr1252", Profile::Acr1252u),
-        ("acr1255", Profile::Acr1252u),
-        ("acm1252", Profile::Acr1252u),
-        ("acr1281", Profile::Acr1252u),
-        ("acr1552", Profile::Acr1552u),
-        ("walletmate", Profile::Acr1552u),
-        ("utrust", Profile::Utrust),
-        ("identiv", Profile::Utrust),
-        ("springcard", Profile::Springcard),
-        ("omnikey", Profile::Omnikey),
+        (" sam ", FeedbackProfile::None),
+        (" sam]", FeedbackProfile::None),
+        ("acr122", FeedbackProfile::Acr122u),
+        ("acr1252", FeedbackProfile::Acr1252u),
+        ("acr1255", FeedbackProfile::Acr1252u),
+        ("acm1252", FeedbackProfile::Acr1252u),
+        ("acr1281", FeedbackProfile::Acr1252u),
+        ("acr1552", FeedbackProfile::Acr1552u),
+        ("walletmate", FeedbackProfile::Acr1552u),
+        ("utrust", FeedbackProfile::Utrust),
+        ("identiv", FeedbackProfile::Utrust),
+        ("springcard", FeedbackProfile::Springcard),
+        ("omnikey", FeedbackProfile::Omnikey),
     ];
     let name = format!(" {} ", name.to_lowercase());
-    WORDS.iter().find(|(word, _)| name.contains(word)).map_or(Profile::None, |(_, profile)| *profile)
+    WORDS.iter().find(|(word, _)| name.contains(word)).map_or(FeedbackProfile::None, |(_, profile)| *profile)
 }
 
 /// A command that changes nothing, by which a reader shows whether it takes commands without a chip; `None` where the
 /// family has none that is known.
-pub fn question(profile: Profile) -> Option<Vec<u8>> {
+pub fn question(profile: FeedbackProfile) -> Option<Vec<u8>> {
     match profile {
-        Profile::Acr122u => Some(vec![0xFF, 0x00, 0x48, 0x00, 0x00]),
-        Profile::Acr1252u | Profile::Acr1552u => Some(vec![0xE0, 0x00, 0x00, 0x18, 0x00]),
+        FeedbackProfile::Acr122u => Some(vec![0xFF, 0x00, 0x48, 0x00, 0x00]),
+        FeedbackProfile::Acr1252u | FeedbackProfile::Acr1552u => Some(vec![0xE0, 0x00, 0x00, 0x18, 0x00]),
         _ => None,
     }
 }
 
 /// Whether the family takes its commands from whoever talks to a chip on it, where the driver lets no escapes through.
-pub fn through_chip(profile: Profile) -> bool {
-    matches!(profile, Profile::Acr122u | Profile::Springcard)
+pub fn through_chip(profile: FeedbackProfile) -> bool {
+    matches!(profile, FeedbackProfile::Acr122u | FeedbackProfile::Springcard)
 }
 
 /// The steps that show `signal` on a reader of that family; none where nothing is known.
-pub fn beats(profile: Profile, signal: Signal) -> Vec<Beat> {
+pub fn beats(profile: FeedbackProfile, signal: Signal) -> Vec<Beat> {
     match profile {
-        Profile::Auto | Profile::None | Profile::Omnikey => Vec::new(),
-        Profile::Acr122u => vec![Beat::Send(acr122u(signal))],
-        Profile::Acr1252u => {
+        FeedbackProfile::Auto | FeedbackProfile::None | FeedbackProfile::Omnikey => Vec::new(),
+        FeedbackProfile::Acr122u => vec![Beat::Send(acr122u(signal))],
+        FeedbackProfile::Acr1252u => {
             tones(signal, lit(e0_light(signal)), |ms| vec![Beat::Send(e0_buzzer(ms)), Beat::Pause(ms)])
         }
-        Profile::Acr1552u => {
+        FeedbackProfile::Acr1552u => {
             let (tone_ms, times) = count(signal);
             let repeated = [0xE0, 0x00, 0x00, 0x28, 0x03, tens(tone_ms), tens(GAP_MS), times];
             let mut beats = lit(e0_light(signal));
             beats.extend([Beat::Send(repeated.to_vec()), Beat::Pause(LIGHT_MS), Beat::Send(e0_lights(0))]);
             beats
         }
-        Profile::Utrust => tones(signal, Vec::new(), |ms| {
+        FeedbackProfile::Utrust => tones(signal, Vec::new(), |ms| {
             vec![Beat::Send(vec![0x51, 0x01]), Beat::Pause(ms), Beat::Send(vec![0x51, 0x00])]
         }),
-        Profile::Springcard => tones(signal, lit(springcard_light(signal)), |ms| {
+        FeedbackProfile::Springcard => tones(signal, lit(springcard_light(signal)), |ms| {
             let [high, low] = (ms as u16).to_be_bytes();
             vec![Beat::Send(vec![0x58, 0x1C, high, low]), Beat::Pause(ms)]
         }),
@@ -140,10 +124,10 @@ pub fn beats(profile: Profile, signal: Signal) -> Vec<Beat> {
 }
 
 /// The same signal as commands to whoever talks to the chip, without pauses: the reader does other things meanwhile.
-pub fn chip_commands(profile: Profile, signal: Signal) -> Vec<Vec<u8>> {
+pub fn chip_commands(profile: FeedbackProfile, signal: Signal) -> Vec<Vec<u8>> {
     match profile {
-        Profile::Acr122u => vec![acr122u(signal)],
-        Profile::Springcard => {
+        FeedbackProfile::Acr122u => vec![acr122u(signal)],
+        FeedbackProfile::Springcard => {
             let (tone_ms, _) = count(signal);
             let [high, low] = (tone_ms as u16).to_be_bytes();
             // readers-and-scanners.md section 1.10: of the two layouts in the maker's pages, the first.
@@ -185,10 +169,10 @@ fn lit(command: Vec<u8>) -> Vec<Beat> {
 }
 
 /// What puts the light out again.
-fn dark(profile: Profile) -> Vec<Beat> {
+fn dark(profile: FeedbackProfile) -> Vec<Beat> {
     match profile {
-        Profile::Acr1252u => lit(e0_lights(0)),
-        Profile::Springcard => lit(vec![0x58, 0x1E, 0x00, 0x00, 0x00]),
+        FeedbackProfile::Acr1252u => lit(e0_lights(0)),
+        FeedbackProfile::Springcard => lit(vec![0x58, 0x1E, 0x00, 0x00, 0x00]),
         _ => Vec::new(),
     }
 }
@@ -235,11 +219,16 @@ fn tens(ms: u64) -> u8 {
 mod tests {
     use super::*;
 
-    const FAMILIES: [Profile; 5] =
-        [Profile::Acr122u, Profile::Acr1252u, Profile::Acr1552u, Profile::Utrust, Profile::Springcard];
+    const FAMILIES: [FeedbackProfile; 5] = [
+        FeedbackProfile::Acr122u,
+        FeedbackProfile::Acr1252u,
+        FeedbackProfile::Acr1552u,
+        FeedbackProfile::Utrust,
+        FeedbackProfile::Springcard,
+    ];
     const SIGNALS: [Signal; 3] = [Signal::Read, Signal::Awarded, Signal::Refused];
 
-    fn sent(profile: Profile, signal: Signal) -> Vec<String> {
+    fn sent(profile: FeedbackProfile, signal: Signal) -> Vec<String> {
         let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
         let told = |beat| match beat {
             Beat::Send(command) => hex(command),
@@ -251,16 +240,16 @@ mod tests {
     #[test]
     fn readers_are_known_by_their_names() {
         let cases = [
-            ("ACS ACR122U PICC Interface 00 00", Profile::Acr122u),
-            ("ACS ACR1252 1S CL Reader [ACR1252 Dual Reader PICC] 00 00", Profile::Acr1252u),
-            ("ACS ACR1252 1S CL Reader [ACR1252 Dual Reader SAM] 00 01", Profile::None),
-            ("ACS ACR1281 1S Dual Reader 00 01", Profile::Acr1252u),
-            ("ACS ACR1552 1S CL Reader 00 00", Profile::Acr1552u),
-            ("ACS WalletMate 1S CL Reader 00 00", Profile::Acr1552u),
-            ("Identiv uTrust 3700 F CL Reader 00 00", Profile::Utrust),
-            ("SpringCard Puck One (1234) 00 00", Profile::Springcard),
-            ("HID OMNIKEY 5022 CL 00 00", Profile::Omnikey),
-            ("Virtual PCD 00 00", Profile::None),
+            ("ACS ACR122U PICC Interface 00 00", FeedbackProfile::Acr122u),
+            ("ACS ACR1252 1S CL Reader [ACR1252 Dual Reader PICC] 00 00", FeedbackProfile::Acr1252u),
+            ("ACS ACR1252 1S CL Reader [ACR1252 Dual Reader SAM] 00 01", FeedbackProfile::None),
+            ("ACS ACR1281 1S Dual Reader 00 01", FeedbackProfile::Acr1252u),
+            ("ACS ACR1552 1S CL Reader 00 00", FeedbackProfile::Acr1552u),
+            ("ACS WalletMate 1S CL Reader 00 00", FeedbackProfile::Acr1552u),
+            ("Identiv uTrust 3700 F CL Reader 00 00", FeedbackProfile::Utrust),
+            ("SpringCard Puck One (1234) 00 00", FeedbackProfile::Springcard),
+            ("HID OMNIKEY 5022 CL 00 00", FeedbackProfile::Omnikey),
+            ("Virtual PCD 00 00", FeedbackProfile::None),
         ];
         for (name, profile) in cases {
             assert_eq!(profile_of(name), profile, "{name}");
@@ -269,22 +258,30 @@ mod tests {
 
     #[test]
     fn each_family_is_told_in_its_own_bytes() {
-        let cases: [(Profile, Signal, &[&str]); 11] = [
-            (Profile::Acr122u, Signal::Read, &["FF0040A80401010101"]),
-            (Profile::Acr122u, Signal::Awarded, &["FF0040A80401010201"]),
-            (Profile::Acr122u, Signal::Refused, &["FF0040540405010101"]),
+        let cases: [(FeedbackProfile, Signal, &[&str]); 11] = [
+            (FeedbackProfile::Acr122u, Signal::Read, &["FF0040A80401010101"]),
+            (FeedbackProfile::Acr122u, Signal::Awarded, &["FF0040A80401010201"]),
+            (FeedbackProfile::Acr122u, Signal::Refused, &["FF0040540405010101"]),
             (
-                Profile::Acr1252u,
+                FeedbackProfile::Acr1252u,
                 Signal::Awarded,
                 &["E00000290102", "E00000280108", "80 ms", "80 ms", "E00000280108", "80 ms", "560 ms", "E00000290100"],
             ),
-            (Profile::Acr1252u, Signal::Refused, &["E00000290101", "E0000028012D", "450 ms", "350 ms", "E00000290100"]),
-            (Profile::Acr1552u, Signal::Awarded, &["E00000290102", "E000002803080802", "800 ms", "E00000290100"]),
-            (Profile::Utrust, Signal::Read, &["5101", "80 ms", "5100"]),
-            (Profile::Utrust, Signal::Refused, &["5101", "450 ms", "5100"]),
-            (Profile::Springcard, Signal::Read, &["581E000100", "581C0050", "80 ms", "720 ms", "581E000000"]),
-            (Profile::Omnikey, Signal::Awarded, &[]),
-            (Profile::None, Signal::Awarded, &[]),
+            (
+                FeedbackProfile::Acr1252u,
+                Signal::Refused,
+                &["E00000290101", "E0000028012D", "450 ms", "350 ms", "E00000290100"],
+            ),
+            (
+                FeedbackProfile::Acr1552u,
+                Signal::Awarded,
+                &["E00000290102", "E000002803080802", "800 ms", "E00000290100"],
+            ),
+            (FeedbackProfile::Utrust, Signal::Read, &["5101", "80 ms", "5100"]),
+            (FeedbackProfile::Utrust, Signal::Refused, &["5101", "450 ms", "5100"]),
+            (FeedbackProfile::Springcard, Signal::Read, &["581E000100", "581C0050", "80 ms", "720 ms", "581E000000"]),
+            (FeedbackProfile::Omnikey, Signal::Awarded, &[]),
+            (FeedbackProfile::None, Signal::Awarded, &[]),
         ];
         for (profile, signal, expected) in cases {
             assert_eq!(sent(profile, signal), expected, "{profile:?} {signal:?}");
@@ -308,7 +305,7 @@ mod tests {
         for profile in FAMILIES {
             assert_eq!(through_chip(profile), !chip_commands(profile, Signal::Read).is_empty(), "{profile:?}");
         }
-        let tone = chip_commands(Profile::Springcard, Signal::Refused);
+        let tone = chip_commands(FeedbackProfile::Springcard, Signal::Refused);
         assert_eq!(tone, [vec![0xFF, 0xF0, 0x00, 0x58, 0x03, 0x1C, 0x01, 0xC2]]);
     }
 

@@ -170,23 +170,6 @@ impl ReaderState {
             ReaderState::Gone => "gone",
         }
     }
-
-    /// What the operator does about it; `None` where nothing is wrong.
-    pub fn remedy(self) -> Option<&'static str> {
-        match self {
-            ReaderState::Ready => None,
-            ReaderState::LiftFirst => {
-                Some("something lies on the reader since it was started: take it away, then readers work as usual")
-            }
-            ReaderState::Mute => {
-                Some("the chip on the reader does not answer: lift it and hold it flat, or use another")
-            }
-            ReaderState::Held => Some("another program uses the reader alone: close it (browser, key manager, opensc)"),
-            ReaderState::Stuck => Some("the reader does not answer: lift the phone; if it stays so, unplug the reader"),
-            ReaderState::NoService => Some("the smart card service is away; see its own line"),
-            ReaderState::Gone => Some("the reader was unplugged: plug it in again"),
-        }
-    }
 }
 
 /// The service behind the readers (pcscd).
@@ -206,15 +189,15 @@ pub enum ServiceStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::text::{self, Language};
 
     #[test]
     fn only_a_ready_reader_needs_no_remedy() {
         use ReaderState::*;
         let names: Vec<&str> = [Ready, LiftFirst, Mute, Held, Stuck, NoService, Gone].map(ReaderState::name).to_vec();
         assert_eq!(names, ["ready", "lift_first", "mute", "held", "stuck", "no_service", "gone"]);
-        for state in [LiftFirst, Mute, Held, Stuck, NoService, Gone] {
-            assert!(state.remedy().is_some());
+        for name in names {
+            assert_eq!(text::reader_remedy(Language::De, name).is_none(), name == "ready", "{name}");
         }
-        assert_eq!(Ready.remedy(), None);
     }
 }

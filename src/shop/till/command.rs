@@ -5,9 +5,11 @@ use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::entry::{Carried, Counters, Reason, RemoveReason};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, SaleId, Serial, VisitId};
+use crate::pure::domain::{
+    Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, RefusalCode, SaleId, Serial, VisitId,
+};
 use crate::pure::program::decide::Target;
-use crate::pure::program::{self, Ask, Command, Standing, Verdict};
+use crate::pure::program::{self, Ask, Command, Rules, Standing, Verdict};
 use crate::pure::text;
 use crate::pure::wire::lan::{EntryRequest, FieldProblem, OpeningFigures, PostedView, Problem};
 use crate::pure::wire::text::{named, salted_hash};
@@ -113,8 +115,7 @@ impl Till {
         serial: Serial,
         command: &Command,
     ) -> Result<Outcome<PostedView>, TillError> {
-        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
-        self.command_in_txn(txn, now, actor, serial, command, asked)
+        self.command_in_txn(txn, now, actor, serial, command, Asked::ENTRY)
     }
 
     /// Takes the whole posting back to which an entry belongs.
@@ -240,18 +241,26 @@ impl Till {
             let book = card.book()?;
             let history = program::history(book, &card.entries(&txn.reads())?);
             let rows = history.into_iter().filter(|row| row.event == posted.event.id);
-            return Ok(rows
-                .filter_map(|row| super::view::entry_view(card.row.serial, book.current().1, &row, None, &facts))
-                .collect());
+            return Ok(rows.filter_map(|row| self.entry_view(card.row.serial, book, &row, None, &facts)).collect());
         }
         self.entry_views(card, before, &facts)
     }
 
-    /// A refusal with the sentence for the staff, its figures in the programme's scale.
+    /// A refusal with the sentence for the staff.
     pub(super) fn refused(&self, card: &CardState, refusal: &Refusal) -> Result<Problem, TillError> {
-        let scale = u32::from(card.rules()?.scale);
-        let max = refusal.max.map(|max| super::view::scaled(max, scale));
-        Ok(Problem::refusal(refusal, &text::refusal_shown(self.settings().language, refusal, max.as_deref())))
+        Ok(Problem::refusal(refusal, &self.refusal_text(card.rules()?, refusal)))
+    }
+
+    /// The sentence of a refusal: what is left to refund is money, the other bounds count in the programme's unit.
+    pub(super) fn refusal_text(&self, rules: &Rules, refusal: &Refusal) -> String {
+        let settings = self.settings();
+        let max = refusal.max.map(|max| match refusal.code {
+            RefusalCode::RefundExceeds => {
+                text::money(settings.language, max, settings.minor_digits(), &settings.currency)
+            }
+            _ => text::number(settings.language, max, rules.scale),
+        });
+        text::refusal_shown(settings.language, refusal, max.as_deref())
     }
 }
 
@@ -266,6 +275,12 @@ pub(super) struct Asked<'a> {
     pub txn_id: Option<&'a str>,
     pub sale: Option<SaleId>,
     pub text: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// An entry with nothing beside it.
+    pub const ENTRY: Asked<'static> =
+        Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
 }
 
 /// `of` of a request: an entry's id, our number of a sale, or the till's.

@@ -20,8 +20,7 @@ impl Till {
     }
 
     fn card_face_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<Face, TillError> {
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let book = card.book()?;
         let rules = card.rules()?;
         let standing = program::settled(book, &card.facts, &card.standing, &at, now.trust);
@@ -66,7 +65,7 @@ impl Till {
             balance_speaks: preferences.balance,
             tier_speaks: preferences.tier,
             currency: settings.currency.clone(),
-            currency_digits: currency_digits(&settings.currency),
+            currency_digits: settings.minor_digits(),
         })
     }
 
@@ -147,19 +146,4 @@ fn tier(rules: &Rules, figures: &Figures) -> Option<Tier> {
         by_spend: figures.level_basis == Some(LevelBasis::TxAmount),
         permille,
     })
-}
-
-/// Decimal places of a currency (ISO 4217, table A.1: all that do not have two).
-fn currency_digits(code: &str) -> u8 {
-    const NONE: [&str; 16] = [
-        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF",
-    ];
-    const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-    match code {
-        "XPF" => 0,
-        "CLF" | "UYW" => 4,
-        code if NONE.contains(&code) => 0,
-        code if THREE.contains(&code) => 3,
-        _ => 2,
-    }
 }

@@ -5,7 +5,7 @@ use super::present::{Presentation, Tapped, view_begin};
 use super::view::credential_name;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, Claim, EventId, EventKind, Medium, Now, Serial, TillId, Token, VisitId};
+use crate::pure::domain::{Actor, Claim, EventKind, Medium, Now, Serial, TillId, Token, VisitId};
 use crate::pure::text;
 use crate::pure::wire::lan::{CredentialView, Problem};
 use crate::pure::wire::text::json;
@@ -80,7 +80,7 @@ impl Till {
             what.card = Some(serial);
             what.medium = Some(row.medium);
             what.details = details("unbound", &row.id);
-            txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+            self.happened_in_txn(txn, now, what)?;
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Till {
         what.medium = Some(medium);
         what.grade = Some(token.grade);
         what.details = details("bound", &id);
-        let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        let appended = self.happened_in_txn(txn, now, what)?;
         let created_ms = appended.event.hlc.ms();
         txn.credential_insert(&CredentialRow { id, card, medium, kid: None, chip, created_ms, revoked: false })?;
         if let Some(freshness) = &token.freshness {

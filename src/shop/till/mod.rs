@@ -24,6 +24,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::pure::domain::money::minor_digits;
 use crate::pure::domain::{ApiTokenId, Now, ProgrammeName, Role, StaffId, TillId};
 use crate::pure::program::Rulebook;
 use crate::pure::resolve::Policy;
@@ -42,6 +43,7 @@ pub use present::{Presentation, Source, TapPhases, Tapped};
 pub use rehearse::{Rehearsal, Side, rehearse};
 pub use sale::SaleCommand;
 pub use search::CustomerSearch;
+pub use view::row_explained;
 
 /// The programmes that run here, each with all its versions.
 pub type Rulebooks = BTreeMap<ProgrammeName, Rulebook>;
@@ -71,7 +73,7 @@ pub struct TillSettings {
 pub struct Settings {
     /// The tills by id; never empty.
     pub tills: BTreeMap<TillId, TillSettings>,
-    /// The language of the staff's sentences.
+    /// The language of what staff and customers read.
     pub language: Language,
     /// How fresh a proof must be.
     pub policy: Policy,
@@ -81,6 +83,13 @@ pub struct Settings {
     pub currency: String,
     /// Links of cards begin with this: `[api] public_url`, or the LAN address.
     pub base_url: String,
+}
+
+impl Settings {
+    /// Decimals of the currency.
+    pub fn minor_digits(&self) -> u8 {
+        minor_digits(&self.currency)
+    }
 }
 
 /// The use cases. Cheap to clone.
@@ -98,11 +107,13 @@ struct Inner {
 }
 
 /// Why a use case came to nothing; nothing of it is booked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum TillError {
     /// The ledger failed.
-    Ledger(LedgerError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// There is no such thing: 404 with this code.
+    #[error("{detail}")]
     Unknown {
         /// The code on the wire.
         code: &'static str,
@@ -110,15 +121,17 @@ pub enum TillError {
         detail: String,
     },
     /// The request's fields are wrong: 422.
+    #[error("{}", fields_told(.0))]
     Invalid(Vec<FieldProblem>),
     /// Another problem, complete.
+    #[error("{}", .0.detail)]
     Problem(Box<Problem>),
 }
 
-impl From<LedgerError> for TillError {
-    fn from(error: LedgerError) -> Self {
-        TillError::Ledger(error)
-    }
+/// Wrong fields in one line, each by its name.
+fn fields_told(fields: &[FieldProblem]) -> String {
+    let told = fields.iter().map(|field| format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 impl TillError {

@@ -6,7 +6,7 @@ use super::{Outcome, Till, TillError};
 use crate::pure::domain::entry::CouponTerms;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::standing::CouponState;
-use crate::pure::domain::{Actor, CouponId, CustomerId, EventId, EventKind, Medium, Moment, Now, Serial};
+use crate::pure::domain::{Actor, CouponId, CustomerId, EventKind, Medium, Moment, Now, Serial};
 use crate::pure::program::{Command, CouponAct};
 use crate::pure::wire::lan::{
     CouponList, CouponPosted, CouponRequest, CouponView, CustomerView, PostedView, Problem, TransferView,
@@ -96,7 +96,7 @@ impl Till {
             let mut what = Happening::new(EventKind::CustomerChanged, actor.clone());
             what.customer = Some(customer);
             what.details = vec![(name.to_owned(), other.to_string())];
-            txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+            self.happened_in_txn(txn, now, what)?;
         }
         txn.customer_absorb(goes, stays)?;
         txn.person_store(stays, &person_joined(kept.person, gone.person), now.wall_ms)?;
@@ -114,8 +114,7 @@ impl Till {
         into: Serial,
     ) -> Result<Option<Box<Problem>>, TillError> {
         let command = Command::Merge { into: self.target_card(txn, now, card.serial, into)?.facts };
-        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
-        Ok(self.judged_in_txn(txn, now, actor, card.serial, &command, &asked)?.err())
+        Ok(self.judged_in_txn(txn, now, actor, card.serial, &command, &Asked::ENTRY)?.err())
     }
 
     /// Everything of `card` moves to `into`; the card ends. A refusal ends the whole merge.
@@ -159,7 +158,7 @@ impl Till {
                     ("change".to_owned(), change.to_owned()),
                     ("credential".to_owned(), super::view::credential_name(&row.id)),
                 ];
-                txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+                self.happened_in_txn(txn, now, what)?;
             }
             txn.credential_move(&row.id, into)?;
         }
@@ -178,10 +177,9 @@ impl Till {
         what.card = Some(serial);
         what.customer = Some(customer);
         what.details = vec![("customer".to_owned(), customer.to_string())];
-        txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        self.happened_in_txn(txn, now, what)?;
         let revision = txn.card_owner_store(serial, customer)?;
-        txn.outbox_put("pass", serial, revision, now)?;
-        Ok(self.updated_in_txn(txn, now, serial, revision, EventKind::CardChanged)?)
+        Ok(self.card_moved_in_txn(txn, now, serial, revision, EventKind::CardChanged)?)
     }
 
     /// Deletes a card for good; its books stay. One that is deleted already stays so.
@@ -199,10 +197,9 @@ impl Till {
         let mut what = Happening::new(EventKind::CardChanged, actor);
         what.card = Some(serial);
         what.details = vec![("deleted".to_owned(), true.to_string())];
-        txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        self.happened_in_txn(txn, now, what)?;
         let revision = txn.card_state_store(serial, true, card.blocked, card.expires_on)?;
-        txn.outbox_put("pass", serial, revision, now)?;
-        Ok(self.updated_in_txn(txn, now, serial, revision, EventKind::CardChanged)?)
+        Ok(self.card_moved_in_txn(txn, now, serial, revision, EventKind::CardChanged)?)
     }
 
     /// Gives a card a coupon or entry reward.
@@ -271,8 +268,7 @@ impl Till {
         act: CouponAct,
     ) -> Result<Outcome<CouponPosted>, TillError> {
         let command = Command::Coupon { coupon, act };
-        let asked = Asked { kind: EventKind::Entry, visit: None, grade: None, txn_id: None, sale: None, text: None };
-        match self.command_in_txn(txn, now, actor, serial, &command, asked)? {
+        match self.command_post_in_txn(txn, now, actor, serial, &command)? {
             Outcome::Refused(problem) => Ok(Outcome::Refused(problem)),
             Outcome::Done(PostedView { entries, card }) => {
                 let coupons = self.coupon_list(&txn.reads(), serial, now)?.coupons;

@@ -134,7 +134,7 @@ impl Till {
         what.customer = Some(id);
         let (salt, text) = (self.random::<16>(), person_text(&person));
         what.text_hash = Some(salted_hash(&salt, &text));
-        let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        let appended = self.happened_in_txn(txn, now, what)?;
         txn.event_text_store(appended.position, &salt, &text)?;
         let row = PersonRow { id, created_ms: appended.event.hlc.ms(), referrer, revision: 1, person };
         txn.person_insert(&row)?;
@@ -182,7 +182,7 @@ impl Till {
         what.card = Some(serial);
         what.customer = Some(customer);
         what.details = vec![("programme".to_owned(), programme.to_string())];
-        let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        let appended = self.happened_in_txn(txn, now, what)?;
         let issued_ms = appended.event.hlc.ms();
         txn.card_insert(&CardRow {
             serial,
@@ -202,8 +202,7 @@ impl Till {
         if self.keys().rotating.is_some() {
             self.credential_make_in_txn(txn, serial, ROTATING, issued_ms)?;
         }
-        txn.outbox_put("pass", serial, 1, now)?;
-        self.updated_in_txn(txn, now, serial, 1, EventKind::CardIssued)?;
+        self.card_moved_in_txn(txn, now, serial, 1, EventKind::CardIssued)?;
         let view = self.card_view(&txn.reads(), serial, now)?;
         view.ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")).into())
     }
@@ -308,10 +307,9 @@ impl Till {
                 ("blocked".to_owned(), blocked.to_string()),
                 ("expires_on".to_owned(), expires_on.map_or_else(|| "never".to_owned(), |date| date.to_string())),
             ];
-            txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+            self.happened_in_txn(txn, now, what)?;
             let revision = txn.card_state_store(serial, card.deleted, blocked, expires_on)?;
-            txn.outbox_put("pass", serial, revision, now)?;
-            self.updated_in_txn(txn, now, serial, revision, EventKind::CardChanged)?;
+            self.card_moved_in_txn(txn, now, serial, revision, EventKind::CardChanged)?;
         }
         let view = self.card_view(&txn.reads(), serial, now)?;
         view.ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")).into())

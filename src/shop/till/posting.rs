@@ -16,7 +16,7 @@ use crate::pure::wire::event::event_facts;
 use crate::pure::wire::lan::CardUpdated;
 use crate::pure::wire::standing::{standing_bytes, standing_from};
 use crate::pure::wire::text::{from_json, json};
-use crate::shop::ledger::{CardRow, LedgerError, PersonRow, Reads, Txn};
+use crate::shop::ledger::{Appended, CardRow, LedgerError, PersonRow, Reads, Txn};
 
 /// A card with everything that deciding about it needs.
 pub(super) struct CardState {
@@ -134,7 +134,7 @@ impl Till {
         };
         what.entries = entries.into_iter().map(number).collect();
         let cause = what.kind;
-        let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+        let appended = self.happened_in_txn(txn, now, what)?;
         let mut cards: BTreeMap<Serial, CardState> = known.into_iter().map(|card| (card.row.serial, card)).collect();
         // The cards that it moves, each with how many facts it has then.
         let mut moved: BTreeMap<Serial, u64> = BTreeMap::new();
@@ -161,8 +161,7 @@ impl Till {
             if let Some(card) = cards.get_mut(&serial) {
                 card.row.standing = standing_bytes(serial, &card.standing);
                 card.row.revision = txn.card_standing_store(serial, &card.row.standing, due_ms(&card.standing))?;
-                txn.outbox_put("pass", serial, card.row.revision, now)?;
-                self.updated_in_txn(txn, now, serial, card.row.revision, cause)?;
+                self.card_moved_in_txn(txn, now, serial, card.row.revision, cause)?;
             }
         }
         Ok(Posted { event: appended.event, position: appended.position, cards })
@@ -181,8 +180,18 @@ impl Till {
         Ok(posted)
     }
 
-    /// Tells listeners that a card changed.
-    pub(super) fn updated_in_txn(
+    /// Appends what happened under an id of its own.
+    pub(super) fn happened_in_txn(
+        &self,
+        txn: &mut Txn<'_>,
+        now: &Now,
+        what: Happening,
+    ) -> Result<Appended, LedgerError> {
+        txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)
+    }
+
+    /// A card is another than it was: its pass is made anew, and listeners hear of it.
+    pub(super) fn card_moved_in_txn(
         &self,
         txn: &mut Txn<'_>,
         now: &Now,
@@ -190,6 +199,7 @@ impl Till {
         revision: i64,
         cause: EventKind,
     ) -> Result<(), LedgerError> {
+        txn.outbox_put("pass", serial, revision, now)?;
         let told = CardUpdated { serial: serial.to_string(), revision, cause: cause.name().to_owned() };
         txn.live_append(now, "card.updated", None, &json(&told)).map(drop)
     }

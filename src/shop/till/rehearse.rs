@@ -10,9 +10,6 @@ use crate::pure::program::decide::Target;
 use crate::pure::program::{self, Ask, CardFacts, Command, Label, Redeem, Rulebook, Rules, Sale, SalePhase, Standing};
 use crate::shop::ledger::{CardRow, LedgerError, Reads};
 
-/// Cards read at once.
-const PAGE: usize = 500;
-
 /// What one side of a rehearsal came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Side {
@@ -60,17 +57,14 @@ pub fn rehearse(
     versions.insert(RuleVersion(newest.0 + 1), draft);
     let Some(drafted) = Rulebook::new(versions) else { return Ok(Rehearsal::default()) };
     let mut told = Rehearsal::default();
-    let mut after = None;
-    loop {
-        let serials = reads.serials_after(after, PAGE)?;
-        let Some(last) = serials.last().copied() else { break };
-        after = Some(last);
-        for serial in serials {
-            let Some(row) = reads.card_fetch(serial)?.filter(|row| row.programme == *programme) else { continue };
-            let facts = reads.card_facts(serial)?;
-            if facts.iter().any(|fact| fact.at.ms >= since_ms) {
-                card_rehearse(&row, book, &drafted, &facts, since_ms, &mut told);
-            }
+    for row in reads.cards() {
+        let row = row?;
+        if row.programme != *programme {
+            continue;
+        }
+        let facts = reads.card_facts(row.serial)?;
+        if facts.iter().any(|fact| fact.at.ms >= since_ms) {
+            card_rehearse(&row, book, &drafted, &facts, since_ms, &mut told);
         }
     }
     Ok(told)

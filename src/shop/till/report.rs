@@ -4,13 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{Till, TillError};
-use crate::pure::domain::{Moment, Now, ProgrammeName};
+use crate::pure::domain::{Now, ProgrammeName};
 use crate::pure::program::{self, Rules, Standing};
 use crate::pure::wire::lan::{AgeLiability, LiabilityView, ProgrammeLiability};
 use crate::shop::ledger::Reads;
-
-/// Cards read at once.
-const PAGE: usize = 500;
 
 /// Ages in days: each part begins where the one before ends.
 const AGES: [i64; 4] = [0, 31, 91, 366];
@@ -32,23 +29,19 @@ struct Sums {
 impl Till {
     /// The report as of now. It reads every card.
     pub fn liability(&self, reads: &Reads<'_>, now: &Now) -> Result<LiabilityView, TillError> {
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let books = self.rulebooks();
         let mut sums: BTreeMap<ProgrammeName, Sums> = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let serials = reads.serials_after(after, PAGE)?;
-            let Some(last) = serials.last().copied() else { break };
-            after = Some(last);
-            for serial in serials {
-                let Some(row) = reads.card_fetch(serial)?.filter(|row| !row.deleted) else { continue };
-                let Some(book) = books.get(&row.programme) else { continue };
-                let name = row.programme.clone();
-                let card = self.card_state_of(reads, row)?;
-                let standing = program::settled(book, &card.facts, &card.standing, &at, now.trust);
-                sums.entry(name).or_default().add(book.current().1, &standing, at.ms);
+        for row in reads.cards() {
+            let row = row?;
+            if row.deleted {
+                continue;
             }
+            let Some(book) = books.get(&row.programme) else { continue };
+            let name = row.programme.clone();
+            let card = self.card_state_of(reads, row)?;
+            let standing = program::settled(book, &card.facts, &card.standing, &at, now.trust);
+            sums.entry(name).or_default().add(book.current().1, &standing, at.ms);
         }
         let view = |(name, sums): (&ProgrammeName, &Sums)| {
             let (_, rules) = books.get(name)?.current();

@@ -3,23 +3,20 @@
 
 use super::command::Asked;
 use super::posting::{CardState, Posted};
-use super::view::{EventFacts, scaled};
+use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EventKind, Grade, Moment, Now, SaleId, Serial, TillId, VisitId};
+use crate::pure::domain::{Actor, EventKind, Grade, Now, SaleId, Serial, TillId, VisitId};
 use crate::pure::program::decide::{Item, Redeem, Sale, SalePhase, Target};
 use crate::pure::program::round::AMOUNT_MAX_MINOR;
-use crate::pure::program::{self, Ask, Command, Verdict};
+use crate::pure::program::{self, Ask, Command, Rules, Verdict};
 use crate::pure::text;
 use crate::pure::wire::lan::{
-    ItemRequest, Problem, QuoteReward, QuoteView, ReceiptView, RedeemRequest, RefundRequest, SaleRequest, SaleView,
-    TapView, UnitsOrMax,
+    CardView, ItemRequest, Problem, QuoteReward, QuoteView, ReceiptView, RedeemRequest, RefundRequest, SaleRequest,
+    SaleView, TapView, UnitsOrMax,
 };
 use crate::pure::wire::text::{content_hash, from_json, json};
 use crate::shop::ledger::{LedgerError, PresentedRow, Reads, SaleRow, SaleState, Txn};
-
-/// Columns of a receipt printer of the narrow kind.
-const RECEIPT_COLUMNS: usize = 42;
 
 /// A sale with its fields checked.
 #[derive(Clone, Debug)]
@@ -383,8 +380,7 @@ impl Till {
             detail: "no card is presented at this till; name one by serial".to_owned(),
         })?;
         let card = self.card_state_of(reads, self.card_known(reads, shown.card)?)?;
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let referrer = match card.facts.referrer.filter(|_| !standing.first_earned) {
             Some(serial) => self.card_state(reads, serial)?,
@@ -410,7 +406,8 @@ impl Till {
             Ok(verdict) => verdict,
             Err(refusal) => return Ok(Outcome::Refused(Box::new(self.refused(&card, &refusal)?))),
         };
-        let stamps = card.rules()?.kind.is_stamps();
+        let rules = card.rules()?;
+        let stamps = rules.kind.is_stamps();
         let rewards: Vec<QuoteReward> = quote
             .options
             .into_iter()
@@ -420,7 +417,7 @@ impl Till {
                 value_minor: option.value_minor,
                 max: option.most,
                 code: option.refusal.as_ref().map(|refusal| refusal.code.name().to_owned()),
-                text: option.refusal.as_ref().map(|refusal| text::refusal(self.settings().language, refusal)),
+                text: option.refusal.as_ref().map(|refusal| self.refusal_text(rules, refusal)),
             })
             .collect();
         let max_redeem = rewards.iter().map(|reward| reward.max * reward.units_each.max(1)).max().unwrap_or(0);
@@ -525,11 +522,26 @@ impl Till {
             earned: verdict.earned,
             redeemed,
             entries,
-            receipt: receipt(&card, &verdict, view.balance, view.rewards_available)?,
+            receipt: self.receipt(card.rules()?, &verdict, &view),
             masked_name: card.customer_name().map(|name| masked(&name)),
             card: Some(view),
             ..self.view_begin(row, 0, row.state.name())
         })
+    }
+
+    /// The lines under the bill.
+    fn receipt(&self, rules: &Rules, verdict: &Verdict, view: &CardView) -> ReceiptView {
+        let settings = self.settings();
+        let receipt = text::Receipt {
+            title: &rules.title,
+            discount_minor: verdict.discount_minor,
+            minor_digits: settings.minor_digits(),
+            earned: verdict.earned,
+            balance: view.balance,
+            scale: rules.scale,
+            rewards_ready: view.rewards_available,
+        };
+        ReceiptView { lines: text::receipt(settings.language, &receipt), qr: None }
     }
 
     fn view_begin(&self, row: &SaleRow, due_minor: i64, status: &str) -> SaleView {
@@ -594,29 +606,6 @@ fn item_of(item: &ItemRequest) -> Item {
         tax_minor: item.tax_minor,
         discounted: item.discounted,
     }
-}
-
-/// The lines under the bill.
-fn receipt(card: &CardState, verdict: &Verdict, balance: i64, rewards: i64) -> Result<ReceiptView, TillError> {
-    let rules = card.rules()?;
-    let scale = u32::from(rules.scale);
-    let mut lines = vec![rules.title.clone()];
-    if verdict.discount_minor > 0 {
-        lines.push(pair("Redeemed", &format!("-{}", scaled(verdict.discount_minor, 2))));
-    }
-    lines.push(pair("Earned", &scaled(verdict.earned, scale)));
-    lines.push(pair("Balance", &scaled(balance, scale)));
-    if rewards > 0 {
-        lines.push(pair("Rewards ready", &rewards.to_string()));
-    }
-    let cut = |line: String| line.chars().take(RECEIPT_COLUMNS).collect();
-    Ok(ReceiptView { lines: lines.into_iter().map(cut).collect(), qr: None })
-}
-
-/// A word at the left and a number at the right of a line.
-fn pair(word: &str, number: &str) -> String {
-    let gap = RECEIPT_COLUMNS.saturating_sub(word.chars().count() + number.chars().count());
-    format!("{word}{}{number}", " ".repeat(gap))
 }
 
 /// A name as a queue may read it: the given name, and the first letter of the rest.

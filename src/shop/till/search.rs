@@ -4,7 +4,7 @@ use super::people::{PersonCheck, person_text};
 use super::view::{SEGMENTS, segment_bounds, visit_band};
 use super::{Till, TillError};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, CustomerId, EventId, EventKind, Moment, Now, Serial};
+use crate::pure::domain::{Actor, CustomerId, EventKind, Moment, Now, Serial};
 use crate::pure::program;
 use crate::pure::wire::lan::{CustomerList, CustomerRequest, CustomerView, Problem};
 use crate::pure::wire::text::{Json, from_json, salted_hash};
@@ -56,8 +56,7 @@ impl Till {
         let segment = match &search.segment {
             None => None,
             Some(name) => {
-                let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-                let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+                let at = reads.rule_time(now)?;
                 let known = SEGMENTS.iter().flatten().copied().collect::<Vec<_>>().join(", ");
                 Some(segment_bounds(name, &at).ok_or_else(|| TillError::field("/segment", format!("one of {known}")))?)
             }
@@ -120,7 +119,7 @@ impl Till {
                 let mut what = Happening::new(EventKind::CustomerChanged, actor);
                 what.customer = Some(id);
                 what.details = vec![("removed".to_owned(), true.to_string())];
-                txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+                self.happened_in_txn(txn, now, what)?;
                 Ok(())
             }
         }
@@ -160,7 +159,7 @@ impl Till {
             what.customer = Some(id);
             let (salt, text) = (self.random::<16>(), person_text(&person));
             what.text_hash = Some(salted_hash(&salt, &text));
-            let appended = txn.event_append(now, EventId(self.fresh_id(now.wall_ms)), what)?;
+            let appended = self.happened_in_txn(txn, now, what)?;
             txn.event_text_store(appended.position, &salt, &text)?;
             txn.person_store(id, &person, now.wall_ms)?;
         }

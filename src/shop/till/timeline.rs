@@ -1,7 +1,7 @@
 //! What happened to a customer, newest first: entries, what followed from them, and events that moved nothing; and
 //! everything that is held about one person.
 
-use super::view::EventFacts;
+use super::view::{EventFacts, page_back};
 use super::{Till, TillError};
 use crate::pure::domain::{CustomerId, EntryKind, EventKind, Moment, Now, RefusalCode, Serial};
 use crate::pure::program::{self, HistoryRow};
@@ -23,7 +23,7 @@ type Placed = ((u64, u64, usize), TimelineRow);
 
 impl Till {
     /// A page of a customer's timeline, newest first. `kinds` are kinds of entries and events and names of what follows;
-    /// none: all. The cursor counts rows from the oldest, so that new ones do not shift it.
+    /// none: all.
     pub fn customer_timeline(
         &self,
         reads: &Reads<'_>,
@@ -37,18 +37,8 @@ impl Till {
         }
         let mut rows = self.timeline_rows(reads, id)?;
         rows.retain(|row| kinds.is_empty() || kinds.contains(&row.kind));
-        let end = match cursor {
-            None => rows.len(),
-            Some(text) => text
-                .parse::<usize>()
-                .ok()
-                .filter(|end| *end <= rows.len())
-                .ok_or_else(|| TillError::field("/cursor", "give next_cursor of the page before, unchanged"))?,
-        };
-        let begin = end.saturating_sub(limit);
-        let mut page: Vec<TimelineRow> = rows.drain(begin..end).collect();
-        page.reverse();
-        Ok(TimelinePage { rows: page, next_cursor: (begin > 0).then(|| begin.to_string()) })
+        let (page, next_cursor) = page_back(rows.len(), cursor, limit)?;
+        Ok(TimelinePage { rows: rows.drain(page).rev().collect(), next_cursor })
     }
 
     /// Every row of a customer, oldest first.

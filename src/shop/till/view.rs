@@ -1,11 +1,13 @@
 //! Views: cards, histories and lines as the API shows them. Nothing here writes.
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 
 use super::posting::CardState;
 use super::{Till, TillError};
 use crate::pure::domain::{Event, Fact, Medium, Moment, Now, RuleVersion, Serial, crockford};
-use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rules, Standing};
+use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rulebook, Standing};
 use crate::pure::tap::rotating::RotatingKey;
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
@@ -40,9 +42,6 @@ impl<'e> EventFacts<'e> {
     }
 }
 
-/// Decimals of money in the explanations. The currencies of our shops have two; a shop in yen will need the exponent here.
-const MINOR_DIGITS: u8 = 2;
-
 /// Lines of a history read at once for their events.
 const EVENTS_PAGE_MAX: usize = 200;
 
@@ -57,8 +56,7 @@ impl Till {
 
     /// The view of a card that was read. What has lapsed is counted as lapsed, also before its entry is posted.
     pub(super) fn card_view_of(&self, reads: &Reads<'_>, card: &CardState, now: &Now) -> Result<CardView, TillError> {
-        let newest_ms = reads.newest_ms()?.unwrap_or(i64::MIN);
-        let at = Moment { ms: now.wall_ms.max(newest_ms), zone: now.zone.clone() };
+        let at = reads.rule_time(now)?;
         let standing = program::settled(card.book()?, &card.facts, &card.standing, &at, now.trust);
         let figures = program::figures(card.book()?, &card.facts, &standing, &at);
         let (taps, scans) = reads.shown_counts(card.row.serial)?;
@@ -151,12 +149,10 @@ impl Till {
             own.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units())
         };
         let book = card.book()?;
-        let rules = |row: &HistoryRow| book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
-        Ok(rows.iter().filter_map(|row| entry_view(serial, rules(row), row, units(row), facts)).collect())
+        Ok(rows.iter().filter_map(|row| self.entry_view(serial, book, row, units(row), facts)).collect())
     }
 
-    /// A page of what moved a card's balance, newest first; `None` where no card has this serial. The cursor counts rows
-    /// from the oldest, so that new ones do not shift it.
+    /// A page of what moved a card's balance, newest first; `None` where no card has this serial.
     pub fn history_page(
         &self,
         reads: &Reads<'_>,
@@ -168,30 +164,22 @@ impl Till {
         let facts = card.entries(reads)?;
         let rows: Vec<HistoryRow> =
             program::history(card.book()?, &facts).into_iter().filter(|row| row.kind.is_some()).collect();
-        let end = match cursor {
-            None => rows.len(),
-            Some(text) => text
-                .parse::<usize>()
-                .ok()
-                .filter(|end| *end <= rows.len())
-                .ok_or_else(|| TillError::field("/cursor", "give next_cursor of the page before, unchanged"))?,
-        };
-        let begin = end.saturating_sub(limit.min(EVENTS_PAGE_MAX));
-        let mut views = Vec::with_capacity(end - begin);
-        for row in rows[begin..end].iter().rev() {
+        let (page, next_cursor) = page_back(rows.len(), cursor, limit.min(EVENTS_PAGE_MAX))?;
+        let mut views = Vec::with_capacity(page.len());
+        for row in rows[page].iter().rev() {
             let Some(posted) = reads.event_fetch(row.event)? else {
                 return Err(LedgerError::Damaged(format!("event {} is missing", row.event)).into());
             };
             let units = facts.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
-            views.extend(entry_view(
+            views.extend(self.entry_view(
                 serial,
-                card.book()?.at(row.explanation.rule.unwrap_or(RuleVersion(0))),
+                card.book()?,
                 row,
                 units,
                 &EventFacts::of(&posted.event, posted.text.as_deref()),
             ));
         }
-        Ok(Some(HistoryPage { rows: views, next_cursor: (begin > 0).then(|| begin.to_string()) }))
+        Ok(Some(HistoryPage { rows: views, next_cursor }))
     }
 
     /// The media of a card; what each carries only where `with_text` says so.
@@ -225,6 +213,48 @@ impl Till {
         }
     }
 
+    /// One line; `None` for rows that are no entries (rewards unlocked, levels changed).
+    pub(super) fn entry_view(
+        &self,
+        serial: Serial,
+        book: &Rulebook,
+        row: &HistoryRow,
+        units: Option<i64>,
+        facts: &EventFacts<'_>,
+    ) -> Option<EntryView> {
+        let kind = row.kind?;
+        let what = &facts.event.what;
+        let actor = &what.actor;
+        Some(EntryView {
+            id: row.entry.to_string(),
+            serial: serial.to_string(),
+            kind: kind.name().to_owned(),
+            label: row.label.name().replace('_', " "),
+            at: row.at.rfc3339(),
+            units: units.unwrap_or(0),
+            change: row.change,
+            balance: row.balance,
+            rewards_change: row.rewards_change,
+            amount_minor: row.amount_minor,
+            expires_at: row
+                .expires_ms
+                .filter(|ms| *ms != i64::MAX)
+                .map(|ms| Moment { ms, zone: row.at.zone.clone() }.rfc3339()),
+            voided: row.voided,
+            rule_version: row.explanation.rule.map_or(0, |rule| rule.0),
+            explanation: row_explained(self.settings().language, self.settings().minor_digits(), book, row),
+            visit: what.visit.map(|visit| visit.to_string()),
+            txn_id: row.txn_id.clone(),
+            till: row.till.as_ref().map(ToString::to_string),
+            staff: actor.staff.map(|id| id.to_string()).or_else(|| actor.token.map(|id| id.to_string())),
+            medium: what.medium.map(|medium| medium.name().to_owned()),
+            reader: what.reader.clone(),
+            reason: (kind == crate::pure::domain::EntryKind::Adjust).then(|| row.names.first().cloned()).flatten(),
+            comment: facts.comment.clone(),
+            public_note: facts.public_note.clone(),
+        })
+    }
+
     /// The programmes that run here.
     pub fn programme_views(&self) -> Vec<ProgrammeView> {
         let view = |(name, book): (&crate::pure::domain::ProgrammeName, &program::Rulebook)| {
@@ -242,45 +272,28 @@ impl Till {
     }
 }
 
-/// One line; `None` for rows that are no entries (rewards unlocked, levels changed).
-pub(super) fn entry_view(
-    serial: Serial,
-    rules: &Rules,
-    row: &HistoryRow,
-    units: Option<i64>,
-    facts: &EventFacts<'_>,
-) -> Option<EntryView> {
-    let kind = row.kind?;
-    let what = &facts.event.what;
-    let actor = &what.actor;
-    Some(EntryView {
-        id: row.entry.to_string(),
-        serial: serial.to_string(),
-        kind: kind.name().to_owned(),
-        label: row.label.name().replace('_', " "),
-        at: row.at.rfc3339(),
-        units: units.unwrap_or(0),
-        change: row.change,
-        balance: row.balance,
-        rewards_change: row.rewards_change,
-        amount_minor: row.amount_minor,
-        expires_at: row
-            .expires_ms
-            .filter(|ms| *ms != i64::MAX)
-            .map(|ms| Moment { ms, zone: row.at.zone.clone() }.rfc3339()),
-        voided: row.voided,
-        rule_version: row.explanation.rule.map_or(0, |rule| rule.0),
-        explanation: program::explain::sentence(rules, MINOR_DIGITS, &row.explanation),
-        visit: what.visit.map(|visit| visit.to_string()),
-        txn_id: row.txn_id.clone(),
-        till: row.till.as_ref().map(ToString::to_string),
-        staff: actor.staff.map(|id| id.to_string()).or_else(|| actor.token.map(|id| id.to_string())),
-        medium: what.medium.map(|medium| medium.name().to_owned()),
-        reader: what.reader.clone(),
-        reason: (kind == crate::pure::domain::EntryKind::Adjust).then(|| row.names.first().cloned()).flatten(),
-        comment: facts.comment.clone(),
-        public_note: facts.public_note.clone(),
-    })
+/// A page of a list of `rows` that stands oldest first and is read from its newest end, and the cursor of the next one.
+/// The cursor counts rows from the oldest, so that new ones do not shift it.
+pub(super) fn page_back(
+    rows: usize,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<(Range<usize>, Option<String>), TillError> {
+    let wrong = || TillError::field("/cursor", "give next_cursor of the page before, unchanged");
+    let end = match cursor {
+        None => rows,
+        Some(text) => text.parse().ok().filter(|end| *end <= rows).ok_or_else(wrong)?,
+    };
+    let begin = end.saturating_sub(limit);
+    Ok((begin..end, (begin > 0).then(|| begin.to_string())))
+}
+
+/// Why a row of a card's history has its numbers, by the rules under which it was made; `minor_digits` are the decimals
+/// of the currency.
+pub fn row_explained(language: Language, minor_digits: u8, book: &Rulebook, row: &HistoryRow) -> String {
+    let rules = book.at(row.explanation.rule.unwrap_or(RuleVersion(0)));
+    let counting = text::Counting { unit: &rules.unit, scale: rules.scale, minor_digits };
+    text::explanation(language, &counting, &row.explanation)
 }
 
 /// The line that says what a tap did to a card.
@@ -302,16 +315,6 @@ pub(super) fn text_of(language: Language, card: &CardState, before: &Standing) -
             reward,
         }),
     ))
-}
-
-/// An amount of `scale` decimals as one reads it.
-pub(super) fn scaled(amount: i64, scale: u32) -> String {
-    if scale == 0 {
-        return amount.to_string();
-    }
-    let unit = 10u64.pow(scale);
-    let (sign, amount) = (if amount < 0 { "-" } else { "" }, amount.unsigned_abs());
-    format!("{sign}{}.{:0width$}", amount / unit, amount % unit, width = scale as usize)
 }
 
 fn kind_name(kind: Kind) -> &'static str {

@@ -1,6 +1,6 @@
 //! The people of the demo, their cards, and what they did in the last months.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result};
 use openssl::sha::sha256;
 
 use super::{LISTED, PROGRAMMES, Secrets, TILL};
@@ -12,7 +12,7 @@ use crate::pure::domain::{
 };
 use crate::pure::program::Command;
 use crate::pure::wire::lan::CustomerRequest;
-use crate::shop::ledger::{Txn, WriteError};
+use crate::shop::ledger::Txn;
 use crate::shop::till::{Till, TillError};
 
 /// How far back the history reaches.
@@ -104,10 +104,7 @@ fn write<T: Send + 'static>(
     till: &Till,
     work: impl FnOnce(&mut Txn<'_>) -> Result<T, TillError> + Send + 'static,
 ) -> Result<T> {
-    till.ledger().write_wait(work).map_err(|error| match error {
-        WriteError::Storage(error) | WriteError::Work(TillError::Ledger(error)) => error.into(),
-        WriteError::Work(other) => anyhow!("the demo's people could not be made: {other:?}"),
-    })
+    till.ledger().write_wait(work).context("the demo's people could not be made")
 }
 
 /// A person to be made, with the programmes of the cards.

@@ -9,6 +9,7 @@ use serde_json::{Map, Number, Value, json};
 use super::strings::Strings;
 use super::{AppleError, Issuer, Updates};
 use crate::pure::domain::Moment;
+use crate::pure::domain::money::decimal;
 use crate::pure::passes::design::{Blank, Design, Field, Slot, Speaks, Text};
 use crate::pure::passes::face::{Face, Kind, State};
 use crate::pure::passes::fill;
@@ -98,7 +99,7 @@ fn semantics(face: &Face) -> Value {
     tags.insert("membershipProgramName".to_owned(), json!(face.title));
     tags.insert("membershipProgramNumber".to_owned(), json!(face.serial.to_string()));
     if let Some(worth) = &face.worth {
-        let amount = plain_decimal(worth.minor, face.currency_digits);
+        let amount = decimal(worth.minor, face.currency_digits);
         tags.insert("balance".to_owned(), json!({ "amount": amount, "currencyCode": face.currency }));
     }
     Value::Object(tags)
@@ -199,7 +200,7 @@ fn typed(field: &Field, face: &Face) -> Option<Map<String, Value>> {
     let number = |value: i64| json!({ "value": value, "numberStyle": "PKNumberStyleDecimal" });
     let units = |value: i64| (face.scale == 0).then(|| number(value));
     let money = |minor: i64| {
-        let amount: f64 = plain_decimal(minor, face.currency_digits).parse().ok()?;
+        let amount: f64 = decimal(minor, face.currency_digits).parse().ok()?;
         Some(json!({ "value": Number::from_f64(amount)?, "currencyCode": face.currency }))
     };
     let day = |date: jiff::civil::Date| {
@@ -236,15 +237,6 @@ fn typed(field: &Field, face: &Face) -> Option<Map<String, Value>> {
     }
 }
 
-/// `1230` with two digits is `12.30`.
-fn plain_decimal(minor: i64, digits: u8) -> String {
-    let sign = if minor < 0 { "-" } else { "" };
-    let width = usize::from(digits) + 1;
-    let padded = format!("{:0>width$}", minor.unsigned_abs());
-    let (whole, fraction) = padded.split_at(padded.len() - usize::from(digits));
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
-}
-
 /// A W3C date with seconds and zone, as Apple's documentation has it: no fractions.
 fn w3c(moment: &Moment) -> String {
     let zoned = moment.zoned();
@@ -254,20 +246,6 @@ fn w3c(moment: &Moment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_have_the_digits_of_their_currency() {
-        for (minor, digits, text) in [
-            (1_230, 2, "12.30"),
-            (5, 2, "0.05"),
-            (-5, 2, "-0.05"),
-            (500, 0, "500"),
-            (1_234, 3, "1.234"),
-            (0, 2, "0.00"),
-        ] {
-            assert_eq!(plain_decimal(minor, digits), text);
-        }
-    }
 
     #[test]
     fn days_have_their_zone_and_no_fractions() {

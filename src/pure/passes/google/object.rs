@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::words::{filled, localized, put, put_text, put_word, short, text_of};
 use super::{Issuer, LIST_MAX, NAME_SHOWN, class_id, image, object_id};
 use crate::pure::domain::Moment;
+use crate::pure::domain::money::decimal;
 use crate::pure::passes::fill::sole_blank;
 use crate::pure::passes::{Blank, Codes, Design, Face, Field, Kind, Money, Rotating, Slot, State};
 use crate::pure::text::WalletWord;
@@ -162,17 +163,6 @@ fn cashback(face: &Face) -> Value {
         Some(micros) => json!({ "money": { "currencyCode": face.currency, "micros": micros.to_string() } }),
         None => number(face.balance, face.scale),
     }
-}
-
-/// 530 with scale 2 is `5.30`.
-fn decimal(amount: i64, scale: u8) -> String {
-    if scale == 0 {
-        return amount.to_string();
-    }
-    let scale = usize::from(scale);
-    let digits = format!("{:0>width$}", amount.unsigned_abs(), width = scale + 1);
-    let (whole, rest) = digits.split_at(digits.len() - scale);
-    format!("{}{whole}.{rest}", if amount < 0 { "-" } else { "" })
 }
 
 /// Hundredths of a percent: 150 is `1.5 %`.

@@ -4,7 +4,7 @@ use jiff::civil::{Date, date};
 
 use crate::pure::domain::{ProgrammeName, Serial};
 use crate::pure::passes::design::{Design, StripKind};
-use crate::pure::passes::face::{Codes, Face, Kind, Money, NextExpiry, Progress, State, Tier};
+use crate::pure::passes::face::{Codes, Face, Kind, Money, NextExpiry, Progress, Tier};
 
 /// A card and what its state is called.
 #[derive(Clone, Debug)]
@@ -70,42 +70,22 @@ fn tier(all: &[&str], place: usize, left: &[i64; 3], by_spend: bool) -> Tier {
 }
 
 fn plain(strip: StripKind, shop: &str) -> Face {
-    let (kind, programme, title, unit, scale) = match strip {
-        StripKind::Stamps => (Kind::Stamps, "sample", "Stamp card", "stamp", 0),
-        StripKind::Points => (Kind::Points, "sample", "Points card", "point", 0),
-        StripKind::Cashback => (Kind::Cashback, "sample", "Cashback card", "point", 2),
+    let (kind, title, unit, scale) = match strip {
+        StripKind::Stamps => (Kind::Stamps, "Stamp card", "stamp", 0),
+        StripKind::Points => (Kind::Points, "Points card", "point", 0),
+        StripKind::Cashback => (Kind::Cashback, "Cashback card", "point", 2),
     };
     Face {
         serial: Serial::from_random(0x0123_4567_89AB_CDEF),
-        revision: 1,
-        // A name that is right by the letters it has.
-        // A name by the letters it has.
-        programme: ProgrammeName::new(programme).expect("a name"),
         title: title.to_owned(),
         shop: shop.to_owned(),
-        kind,
         unit: unit.to_owned(),
         scale,
-        balance: 0,
-        pending: 0,
-        next_reward: None,
-        rewards_available: 0,
-        tier: None,
-        cashback_bp: None,
-        worth: None,
-        next_expiry: None,
-        member: None,
-        since: SINCE,
-        ends: None,
-        state: State::Live,
         // As long as a real one, so that the code is as dense.
         codes: Codes { barcode: Some("LC1.A1.2C7H9XKMQ4TZ0P3RV8WY.9QZJ4M6T1XKD8RBN".to_owned()), ..Codes::default() },
         page: "https://cards.example/c/4TZ9XK".to_owned(),
         referral: "https://cards.example/r/7KQM2D".to_owned(),
-        message: None,
-        balance_speaks: true,
-        tier_speaks: true,
-        currency: "EUR".to_owned(),
-        currency_digits: 2,
+        // A name that is right by the letters it has.
+        ..Face::blank(ProgrammeName::new("sample").expect("a name"), kind, SINCE)
     }
 }

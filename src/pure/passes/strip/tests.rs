@@ -7,9 +7,9 @@ use resvg::tiny_skia::Pixmap;
 
 use super::scene::{STUB, grid};
 use super::*;
-use crate::pure::domain::{ProgrammeName, Serial};
+use crate::pure::domain::ProgrammeName;
 use crate::pure::passes::design::Colour;
-use crate::pure::passes::face::{Codes, Kind, Progress, State, Tier};
+use crate::pure::passes::face::{Kind, Progress, Tier};
 
 const STAMPS: &str = include_str!("../../../../passes/stamps/strip.svg");
 const SPEND: &str = include_str!("../../../../passes/spend/strip.svg");
@@ -49,36 +49,7 @@ fn design(strip: StripKind, svg: &str) -> Design {
 }
 
 fn face(kind: Kind) -> Face {
-    Face {
-        serial: Serial::from_random(1),
-        revision: 1,
-        programme: ProgrammeName::new("p").expect("a name"),
-        title: "P".to_owned(),
-        shop: "S".to_owned(),
-        kind,
-        unit: "unit".to_owned(),
-        scale: 0,
-        balance: 0,
-        pending: 0,
-        next_reward: None,
-        rewards_available: 0,
-        tier: None,
-        cashback_bp: None,
-        worth: None,
-        next_expiry: None,
-        member: None,
-        since: date(2026, 1, 1),
-        ends: None,
-        state: State::Live,
-        codes: Codes::default(),
-        page: String::new(),
-        referral: String::new(),
-        message: None,
-        balance_speaks: true,
-        tier_speaks: true,
-        currency: "EUR".to_owned(),
-        currency_digits: 2,
-    }
+    Face::blank(ProgrammeName::new("p").expect("a name"), kind, date(2026, 1, 1))
 }
 
 fn on_way(kind: Kind, done: i64, of: i64, rewards_available: i64) -> Face {

@@ -309,11 +309,6 @@ impl Command {
     pub fn needs_history(&self) -> bool {
         matches!(self, Command::Refund { .. } | Command::Void { .. } | Command::SubtractAmount { of: Some(_), .. })
     }
-
-    /// Whether the standing after it needs the whole fold, as [`super::apply`] will not take it.
-    pub fn needs_fold(&self) -> bool {
-        matches!(self, Command::Void { .. })
-    }
 }
 
 /// Decides. A command that [`check`] calls malformed is answered as `amount_mismatch`, should it come this far.

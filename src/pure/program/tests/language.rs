@@ -10,6 +10,7 @@ use crate::pure::domain::entry::Counters;
 use crate::pure::domain::*;
 use crate::pure::program::rules::*;
 use crate::pure::program::*;
+use crate::pure::text;
 
 fn earns(rules: &Rules, bill_minor: i64, items: &[Item]) -> i64 {
     let mut shop = Shop::new(rules.clone());
@@ -338,6 +339,11 @@ fn reversals_use_the_version_of_the_award_and_facts_keep_theirs() {
     assert_eq!(rules, [1, 1, 2]);
 }
 
+fn said_of(unit: &str, row: &HistoryRow) -> String {
+    let counting = text::Counting { unit, scale: 0, minor_digits: 2 };
+    text::explanation(text::Language::En, &counting, &row.explanation)
+}
+
 #[test]
 fn rows_explain_themselves() {
     let mut shop = Shop::new(reference::points());
@@ -345,18 +351,17 @@ fn rows_explain_themselves() {
     shop.sale(card, "t-1", 4999, None).expect("a sale");
     shop.adjust(card, -9, None).expect("a minus");
     let rows = history(&shop.book, &shop.cards[&card].history);
-    let said: Vec<String> =
-        rows.iter().map(|row| explain::sentence(shop.book.current().1, 2, &row.explanation)).collect();
+    let said: Vec<String> = rows.iter().map(|row| said_of("point", row)).collect();
     assert_eq!(
         said[0],
         "49.99 × 1/100 in the smallest units, rounded down: 49 points; at level Bronze (rules version 1)."
     );
-    assert_eq!(said[1], "value -9 points; took 9 points from the lots that end first (rules version 1).");
+    assert_eq!(said[1], "value −9 points; took 9 points from the lots that end first (rules version 1).");
     let mut shop = Shop::new(reference::cafe10());
     let card = shop.card();
     shop.tap(card).expect("a tap");
     let rows = history(&shop.book, &shop.cards[&card].history);
-    let said = explain::sentence(shop.book.current().1, 2, &rows[0].explanation);
+    let said = said_of("stamp", &rows[0]);
     assert_eq!(
         said,
         "1 stamp for the visit; per transaction 0 of 4 used before; per day 0 of 6 used before (rules version 1)."

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::base::clock::Clock;
-use crate::shop::reader::light::{self, Beat, Profile, Signal, TREMBLE_NS};
+use crate::pure::domain::FeedbackProfile;
+use crate::shop::reader::light::{self, Beat, Signal, TREMBLE_NS};
 use crate::shop::reader::{Decision, Feedback, NoFeedback};
 
 use super::link::Link;
@@ -45,7 +46,7 @@ impl OwnSignals {
 }
 
 /// What a reader shows for a signal.
-fn beats(profile: Profile, own: &OwnSignals, signal: Signal) -> Vec<Beat> {
+fn beats(profile: FeedbackProfile, own: &OwnSignals, signal: Signal) -> Vec<Beat> {
     match own.of(signal) {
         [] => light::beats(profile, signal),
         own => own.iter().cloned().map(Beat::Send).collect(),
@@ -54,7 +55,7 @@ fn beats(profile: Profile, own: &OwnSignals, signal: Signal) -> Vec<Beat> {
 
 /// One reader's light and sound.
 pub struct Lamp {
-    profile: Profile,
+    profile: FeedbackProfile,
     own: OwnSignals,
     clock: Clock,
     /// When a hand last trembled, nanoseconds since boot.
@@ -67,11 +68,11 @@ pub struct Lamp {
 
 /// The feedback of a reader with that section; [`NoFeedback`] where it has nothing to show.
 pub fn feedback(reader: &str, config: &ReaderConfig, clock: Clock) -> Box<dyn Feedback> {
-    let profile = if config.feedback == Profile::Auto { light::profile_of(reader) } else { config.feedback };
+    let profile = light::profile(config.feedback, reader);
     let own = config.signals.clone();
     let silent = light::beats(profile, Signal::Read).is_empty() && !own.any();
     // `feedback = "none"` silences the owner's own commands as well; a name with a zero byte is none.
-    let (false, Ok(name)) = (silent || config.feedback == Profile::None, CString::new(reader)) else {
+    let (false, Ok(name)) = (silent || config.feedback == FeedbackProfile::None, CString::new(reader)) else {
         return Box::new(NoFeedback);
     };
     let (signals, played) = sync_channel(1);
@@ -175,7 +176,7 @@ mod tests {
         Clock::new(TimeZone::UTC, Trust::Always).expect("a clock")
     }
 
-    fn lamp(profile: Profile, own: OwnSignals) -> (Lamp, Receiver<Vec<Beat>>) {
+    fn lamp(profile: FeedbackProfile, own: OwnSignals) -> (Lamp, Receiver<Vec<Beat>>) {
         let (signals, played) = sync_channel(1);
         let refused = Arc::new(AtomicBool::new(false));
         (Lamp { profile, own, clock: clock(), trembled_ns: None, refused, signals }, played)
@@ -183,36 +184,39 @@ mod tests {
 
     #[test]
     fn a_decision_is_played_and_a_queue_of_them_never_grows() {
-        let (mut lamp, played) = lamp(Profile::Utrust, OwnSignals::default());
+        let (mut lamp, played) = lamp(FeedbackProfile::Utrust, OwnSignals::default());
         for _ in 0..5 {
             lamp.show(Decision::Awarded);
         }
-        assert_eq!(played.try_iter().collect::<Vec<_>>(), [light::beats(Profile::Utrust, Signal::Awarded)]);
+        assert_eq!(played.try_iter().collect::<Vec<_>>(), [light::beats(FeedbackProfile::Utrust, Signal::Awarded)]);
         // The first trembling hand is let be, the second within the time is told.
         lamp.show(Decision::HoldStill);
         assert_eq!(played.try_iter().count(), 0);
         lamp.show(Decision::HoldStill);
-        assert_eq!(played.try_iter().collect::<Vec<_>>(), [light::beats(Profile::Utrust, Signal::Refused)]);
+        assert_eq!(played.try_iter().collect::<Vec<_>>(), [light::beats(FeedbackProfile::Utrust, Signal::Refused)]);
     }
 
     #[test]
     fn the_owners_commands_take_the_place_of_the_familys() {
         let own = OwnSignals { awarded: vec![vec![1, 2]], ..OwnSignals::default() };
-        assert_eq!(beats(Profile::Acr122u, &own, Signal::Awarded), [Beat::Send(vec![1, 2])]);
-        assert_eq!(beats(Profile::Acr122u, &own, Signal::Read), light::beats(Profile::Acr122u, Signal::Read));
-        assert_eq!(beats(Profile::Omnikey, &own, Signal::Awarded), [Beat::Send(vec![1, 2])]);
+        assert_eq!(beats(FeedbackProfile::Acr122u, &own, Signal::Awarded), [Beat::Send(vec![1, 2])]);
+        assert_eq!(
+            beats(FeedbackProfile::Acr122u, &own, Signal::Read),
+            light::beats(FeedbackProfile::Acr122u, Signal::Read)
+        );
+        assert_eq!(beats(FeedbackProfile::Omnikey, &own, Signal::Awarded), [Beat::Send(vec![1, 2])]);
     }
 
     #[test]
     fn a_reader_that_refuses_is_told_through_the_chip_where_it_listens_there() {
-        let (mut lamp, played) = lamp(Profile::Acr122u, OwnSignals::default());
+        let (mut lamp, played) = lamp(FeedbackProfile::Acr122u, OwnSignals::default());
         assert!(!lamp.wants_chip());
         drop(played);
         lamp.show(Decision::Refused);
         assert!(lamp.wants_chip());
-        let expected = light::chip_commands(Profile::Acr122u, Signal::Awarded);
+        let expected = light::chip_commands(FeedbackProfile::Acr122u, Signal::Awarded);
         assert_eq!(lamp.chip_commands(Decision::Awarded), expected);
-        let (lamp, _) = self::lamp(Profile::Acr1252u, OwnSignals::default());
+        let (lamp, _) = self::lamp(FeedbackProfile::Acr1252u, OwnSignals::default());
         lamp.refused.store(true, Ordering::Relaxed);
         assert!(!lamp.wants_chip());
     }

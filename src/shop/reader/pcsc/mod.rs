@@ -31,11 +31,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::base::clock::Clock;
-use crate::pure::domain::{Medium, TillId};
+use crate::pure::domain::{FeedbackProfile, Medium, TillId};
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::scan::card::CardRule;
 use crate::pure::tap::{Release, TapProblem};
-use crate::shop::reader::light::Profile;
 use crate::shop::reader::{Feedback, ReaderStatus, ReaderTap, ServiceStatus, Shown, TapSink};
 
 pub use self::lamp::OwnSignals;
@@ -65,7 +64,7 @@ pub struct ReaderConfig {
     /// (apple-vas.md section 2). A reader that refuses them works all the same.
     pub escape_start: Vec<Vec<u8>>,
     /// How light and sound show what became of a tap.
-    pub feedback: Profile,
+    pub feedback: FeedbackProfile,
     /// The owner's own commands for light and sound.
     pub signals: OwnSignals,
     /// Tags that claim to be NXP's are asked for its signature, where the reader passes that on, and imitations are refused
@@ -132,7 +131,7 @@ impl ReadersConfig {
             release_override: None,
             access: Access::Shared,
             escape_start: Vec::new(),
-            feedback: Profile::Auto,
+            feedback: FeedbackProfile::Auto,
             signals: OwnSignals::default(),
             originality: false,
         })

@@ -140,19 +140,6 @@ impl ScannerState {
             ScannerState::WrongKind => "wrong_kind",
         }
     }
-
-    /// What the operator does about it; `None` where nothing is wrong.
-    pub fn remedy(self) -> Option<&'static str> {
-        match self {
-            ScannerState::Ready => None,
-            ScannerState::Gone => Some("the scanner is not there: plug it in, it is used from then on"),
-            ScannerState::NoRights => {
-                Some("the daemon may not open the scanner: 'stampd doctor' names the rule or group")
-            }
-            ScannerState::Held => Some("another program uses the scanner alone: close it, or name another device"),
-            ScannerState::WrongKind => Some("the device is of another kind: correct `kind` or `device` in [[scanner]]"),
-        }
-    }
 }
 
 /// Why a device cannot be used now; it is tried again.
