@@ -17,15 +17,15 @@ pub fn judge(schema: &str, at: &str, value: &Value, faults: &mut Vec<String>) {
         "LocalizedString" => {
             let default = value["defaultValue"]["language"].as_str();
             let mut tags = BTreeSet::from_iter(default);
-            let others = list(&value["translatedValues"]).filter_map(|other| other["language"].as_str());
-            want(others.map(|tag| tags.insert(tag)).all(|new| new), "a language stands there twice");
+            let mut others = list(&value["translatedValues"]).filter_map(|other| other["language"].as_str());
+            want(others.all(|tag| tags.insert(tag)), "a language stands there twice");
             want(tags.into_iter().all(is_tag), "no language tag");
         }
         "TranslatedString" => want(value["value"] != "", "a translation is empty"),
         "LoyaltyClass" => {
             let issuers: Vec<&Value> = list(&value["redemptionIssuers"]).collect();
             let smart_tap = value["enableSmartTap"] == true;
-            want(smart_tap == !issuers.is_empty(), "enableSmartTap and redemptionIssuers go together");
+            want(smart_tap != issuers.is_empty(), "enableSmartTap and redemptionIssuers go together");
             want(issuers.iter().all(|id| id.as_str().is_some_and(is_number)), "a redemption issuer is no issuer id");
             want(are_unique(&value["textModulesData"]), "an id stands at two text modules");
         }
@@ -87,10 +87,7 @@ fn rotating(value: &Value, want: &mut impl FnMut(bool, &str)) {
             || (0..parameters.len()).any(|number| *place == format!("totp_value_{number}"))
     };
     want(places.contains("totp_value_0") && places.iter().all(known), "valuePattern and parameters do not fit");
-    want(
-        !value["totpDetails"]["algorithm"].as_str().is_none_or(|name| name != "TOTP_SHA1"),
-        "the algorithm is TOTP_SHA1",
-    );
+    want(value["totpDetails"]["algorithm"] == "TOTP_SHA1", "the algorithm is TOTP_SHA1");
     let period = value["totpDetails"]["periodMillis"].as_str().and_then(|text| text.parse::<i64>().ok());
     want(period.is_some_and(|period| period > 0), "periodMillis is a time");
     for parameter in parameters {
