@@ -86,7 +86,7 @@ impl Client {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
-            axum::serve(listener, router(lan)).await
+            axum::serve(listener, router(lan, stampd::faces::exchange::document())).await
         });
         let mut connections = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
