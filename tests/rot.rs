@@ -114,6 +114,17 @@ fn shop_with_history() -> Shop {
     shop
 }
 
+/// Flips some bits of one byte wherever these bytes lie in the file: a page that was split may still hold an older copy.
+fn flip(path: &Path, bytes: &[u8], offset: usize, bits: u8) {
+    let whole = fs::read(path).expect("a ledger");
+    let file = open_for_writing(path);
+    let places = whole.windows(bytes.len()).enumerate().filter(|(_, window)| *window == bytes);
+    let struck = places.map(|(at, _)| {
+        file.write_all_at(&[bytes[offset] ^ bits], (at + offset) as u64).expect("written");
+    });
+    assert!(struck.count() > 0, "it lies in one piece");
+}
+
 fn open_for_writing(path: &Path) -> fs::File {
     fs::File::options().read(true).write(true).open(path).expect("the ledger")
 }
@@ -248,13 +259,9 @@ fn a_standing_that_changed_by_a_bit_is_never_shown() {
         .query_row("SELECT standing FROM card WHERE serial = ?1", [serial.bits() as i64], |row| row.get(0))
         .expect("its standing");
     drop(books);
-    let bytes = fs::read(&whole).expect("a ledger");
-    let at = bytes.windows(standing.len()).position(|window| window == standing).expect("it lies in one piece");
     for offset in (0..standing.len()).step_by(7).chain([standing.len() - 1]) {
         let copy = Copy::of(&whole, "standing");
-        let file = open_for_writing(&copy.path());
-        file.write_all_at(&[bytes[at + offset] ^ 1 << (offset % 8)], (at + offset) as u64).expect("written");
-        drop(file);
+        flip(&copy.path(), &standing, offset, 1 << (offset % 8));
         let seen = look(&copy.path(), &[serial]);
         assert!(seen.cards.is_empty(), "byte {offset}");
         assert!(seen.faults.iter().all(|fault| fault.contains("its standing cannot be trusted")), "{:?}", seen.faults);
@@ -332,10 +339,7 @@ fn a_standing_that_rots_under_a_running_daemon_ends_booking() {
     let read = |column: &str| format!("SELECT {column} FROM card WHERE serial = ?1");
     let standing: Vec<u8> = books.query_row(&read("standing"), [bits], |row| row.get(0)).expect("its standing");
     drop(books);
-    let bytes = fs::read(&path).expect("a ledger");
-    let at = bytes.windows(standing.len()).position(|window| window == standing).expect("it lies in one piece");
-    let file = open_for_writing(&path);
-    file.write_all_at(&[bytes[at + 9] ^ 4], at as u64 + 9).expect("written");
+    flip(&path, &standing, 9, 4);
     // The start looks at the newest part of the chain alone.
     shop.start(Start::Run);
     let refused = shop.post(&format!("/v1/cards/{serial}/entries"), &json!({ "kind": "adjust", "value": 1 }));

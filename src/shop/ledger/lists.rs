@@ -130,7 +130,8 @@ fn text_condition(filter: &PersonFilter, id: &str, query: &mut Query) {
         let also = query.bind(id_value(also));
         found.push(format!("SELECT {also}"));
     }
-    query.conditions.push(format!("{id} IN ({})", found.join(" UNION ALL ")));
+    // The plus keeps the walk in the order of the list, which ends with the page, however many there are.
+    query.conditions.push(format!("+{id} IN ({})", found.join(" UNION ALL ")));
 }
 
 impl PersonSort {

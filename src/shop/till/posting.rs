@@ -134,20 +134,21 @@ impl Till {
         };
         what.entries = entries.into_iter().map(number).collect();
         let cause = what.kind;
-        let appended = self.happened_in_txn(txn, now, what)?;
         let mut cards: BTreeMap<Serial, CardState> = known.into_iter().map(|card| (card.row.serial, card)).collect();
+        // Before the event is there: a standing that is folded from the entries must not count it twice.
+        for serial in what.entries.iter().map(|entry| entry.card) {
+            if let std::collections::btree_map::Entry::Vacant(free) = cards.entry(serial) {
+                let row = self.card_known(&txn.reads(), serial)?;
+                free.insert(self.card_state_of(&txn.reads(), row)?);
+            }
+        }
+        let appended = self.happened_in_txn(txn, now, what)?;
         // The cards that it moves, each with how many facts it has then.
         let mut moved: BTreeMap<Serial, u64> = BTreeMap::new();
         let facts = event_facts(&appended.event, &now.zone);
         for fact in &facts {
             let serial = fact.entry.card;
-            let card = match cards.entry(serial) {
-                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::btree_map::Entry::Vacant(free) => {
-                    let row = self.card_known(&txn.reads(), serial)?;
-                    free.insert(self.card_state_of(&txn.reads(), row)?)
-                }
-            };
+            let Some(card) = cards.get_mut(&serial) else { continue };
             let book = book_of(&card.books, &card.row.programme)?;
             let counted = *moved.entry(serial).or_insert_with(|| {
                 let own = facts.iter().filter(|other| other.entry.card == serial);
