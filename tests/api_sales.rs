@@ -241,7 +241,8 @@ fn receipts_rows_and_refusals_speak_the_shops_language_in_its_currency() {
     let sold = shop.post("/v1/sales", &sale).send().expect(201);
     let line = |word: &str, number: &str| format!("{word}{number:>room$}", room = 42 - word.chars().count());
     let lines = sold["receipt"]["lines"].as_array().expect("lines");
-    let expected = [line("Gesammelt", "12"), line("Guthaben", "2"), line("Prämien bereit", "1")];
+    // Twelve for the bill and two for the first, of which ten became a reward.
+    let expected = [line("Gesammelt", "12"), line("Guthaben", "4"), line("Prämien bereit", "1")];
     assert_eq!(lines[1..], expected.map(Value::from), "{lines:?}");
     let said = sold["entries"][0]["explanation"].as_str().expect("a sentence");
     assert!(said.starts_with("Summe 0,000 auf 12,345, eins je volle 1,000: 12 Stempel"), "{said}");
