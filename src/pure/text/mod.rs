@@ -8,6 +8,7 @@
 mod catalogue;
 mod console;
 mod figures;
+mod printable;
 mod wallet;
 
 use fluent_bundle::FluentValue;
@@ -18,6 +19,7 @@ use self::catalogue::{amount, fill};
 
 pub use self::console::{Label, READER_STATES, label, login_locked, reader_state, remedy};
 pub use self::figures::{day, money, number, percent};
+pub use self::printable::{SHOWN_MAX, printable, shown, shown_to};
 pub use self::wallet::{WalletWord, wallet_word};
 
 /// The most characters of a line (INTERFACES.md, the counter).
