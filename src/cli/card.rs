@@ -38,7 +38,7 @@ pub fn run(context: &Context, command: CardCommand) -> Result<()> {
         }
     };
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&card)?);
+        say!("{}", serde_json::to_string_pretty(&card)?);
     } else {
         print_card(&card);
     }
@@ -49,7 +49,7 @@ pub fn run(context: &Context, command: CardCommand) -> Result<()> {
 pub fn print_card(card: &Value) {
     let text = |name: &str| card[name].as_str().unwrap_or_default().to_owned();
     let serial = text("serial").parse::<Serial>().map_or_else(|_| text("serial"), Serial::grouped);
-    println!("{serial}  {} ({})", text("programme"), text("kind"));
+    say!("{serial}  {} ({})", text("programme"), text("kind"));
     let scale = card["scale"].as_u64().unwrap_or(0) as u32;
     let shown = |name: &str| -> Option<String> {
         let amount_of_unit = ["balance", "pending", "earned", "redeemed", "expired", "shortfall", "debt", "qualifying"];
@@ -95,7 +95,7 @@ pub fn print_card(card: &Value) {
         "revision",
     ] {
         if let Some(value) = shown(name) {
-            println!("  {name:<20} {value}");
+            say!("  {name:<20} {value}");
         }
     }
 }

@@ -35,10 +35,11 @@ struct Patient {
 type Check = fn(&Patient) -> Vec<Finding>;
 
 /// The checks that need a configuration, in the order in which an installer wants them.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     setup::rules,
     setup::keys,
     wallets::certificates,
+    wallets::pictures,
     home::clock,
     home::folders,
     home::ledger,

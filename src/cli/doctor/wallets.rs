@@ -60,13 +60,54 @@ fn lasting(facts: &Facts, intermediate: &str, until_s: i64, now_ms: i64) -> Find
         return Finding::warn(PART, format!("{found}: not valid yet"), "set the clock; until then no pass is signed");
     }
     if days < 0 {
-        let found = format!("{found}: ended {} days ago, no pass is signed; taps go on", -days);
+        // Whole days since, as `days` counts those until: it rounds down to the past.
+        let since_s = now_ms.div_euclid(1_000) - until_s;
+        let ago = match since_s / 86_400 {
+            0 => "less than a day ago".to_owned(),
+            ago => format!("{} ago", days_of(ago)),
+        };
+        let found = format!("{found}: ended {ago}, no pass is signed; taps go on");
         return Finding::fail(PART, found, remedy);
     }
     match WARNED_DAYS.into_iter().find(|warned| days <= *warned) {
-        Some(warned) => Finding::warn(PART, format!("{found}: {days} days left, {warned} or fewer"), remedy),
-        None => Finding::ok(PART, format!("{found}: {days} days left")),
+        Some(warned) => Finding::warn(PART, format!("{found}: {} left, {warned} or fewer", days_of(days)), remedy),
+        None => Finding::ok(PART, format!("{found}: {} left", days_of(days))),
     }
+}
+
+fn days_of(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
+
+const GOOGLE: &str = "google";
+
+/// Google's pictures, which it fetches by address (wallets/google.md section 1).
+pub fn pictures(patient: &Patient) -> Vec<Finding> {
+    let Some(google) = &patient.config.google else { return Vec::new() };
+    pictures_of(google.logo_url.is_some(), google.image_url.is_some())
+}
+
+fn pictures_of(has_logo: bool, has_image: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !has_logo {
+        findings.push(Finding::warn(
+            GOOGLE,
+            "logo_url is not set, and Google refuses a class without a logo",
+            "put the logo (PNG, 660×660) where the whole internet reads it by https, and name it in [google] logo_url",
+        ));
+    }
+    if !has_image {
+        findings.push(Finding::warn(
+            GOOGLE,
+            "image_url is not set: the class carries the logo only, and cards have no picture",
+            "put the pictures (PNG, 1032×336) where the whole internet reads them by https, and name them in [google] \
+             image_url, with {design} and {count}",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(GOOGLE, "logo and pictures have addresses"));
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -93,10 +134,17 @@ mod tests {
             (14, Level::Warn, "14 or fewer"),
             (7, Level::Warn, "7 days left, 7 or fewer"),
             (0, Level::Warn, "0 days left"),
-            (-1, Level::Fail, "ended 1 days ago"),
+            (1, Level::Warn, "1 day left, 7"),
+            (-1, Level::Fail, "ended 1 day ago"),
+            (-2, Level::Fail, "ended 2 days ago"),
         ] {
             let finding = at(days_left);
             assert_eq!(finding.level, level, "{days_left}");
+            assert!(finding.finding.contains(says), "{finding:?}");
+        }
+        for (after_s, says) in [(1, "ended less than a day ago"), (2 * day_s + 1, "ended 2 days ago")] {
+            let finding = lasting(&facts, "WWDR", facts.until_s, (facts.until_s + after_s) * 1_000);
+            assert_eq!(finding.level, Level::Fail);
             assert!(finding.finding.contains(says), "{finding:?}");
         }
         assert_eq!(lasting(&facts, "WWDR", facts.until_s, -1_000).level, Level::Warn, "not yet");
@@ -104,5 +152,16 @@ mod tests {
         assert_eq!(brief.level, Level::Warn, "the intermediate has seven days");
         assert!(brief.finding.contains("WWDR, which ends before the certificate: 7 days left"), "{brief:?}");
         assert!(brief.remedy.is_some_and(|remedy| remedy.contains("wwdr")));
+    }
+    #[test]
+    fn pictures_that_google_cannot_fetch_are_told() {
+        let told =
+            |logo, image| pictures_of(logo, image).into_iter().map(|one| one.finding).collect::<Vec<_>>().join("|");
+        assert!(told(false, true).contains("Google refuses a class without a logo"));
+        assert!(told(true, false).contains("the class carries the logo only"));
+        assert!(told(false, false).contains('|'), "both");
+        assert_eq!(pictures_of(true, true).len(), 1);
+        assert_eq!(pictures_of(true, true)[0].level, Level::Ok);
+        assert!(pictures_of(false, false).iter().all(|one| one.level == Level::Warn && one.remedy.is_some()));
     }
 }
