@@ -585,7 +585,8 @@ fn a_signature_of_another_form_is_told() {
         Some((name.to_owned(), bytes))
     });
     assert_eq!(says(&longer, "4 bytes after the signature"), Severity::Error);
-    assert_eq!(longer.findings.len(), 1, "and it verifies: {:#?}", longer.findings);
+    let errors = longer.findings.iter().filter(|one| one.severity == Severity::Error).count();
+    assert_eq!(errors, 1, "and it verifies: {:#?}", longer.findings);
 }
 
 /// A manifest and a pass.json of any size are judged in time that grows with them, and nobody reads a million lines.
@@ -600,7 +601,8 @@ fn many_findings_are_counted_and_the_worst_are_kept() {
     assert!(report.findings.len() < 10, "{:#?}", report.findings);
     let many = |pass: &mut Map<String, Value>| {
         let nulls = (0..30_000).map(|number| (format!("{number}"), Value::Null)).collect::<Map<String, Value>>();
-        pass.insert("\u{1b}[2J".repeat(100_000), Value::Object(nulls));
+        pass.insert("\u{1b}[2J".repeat(100_000), Value::Null);
+        pass.insert("many".to_owned(), Value::Object(nulls));
         (0..300).for_each(|number| drop(pass.insert(format!("unknown{number}"), json!(1))));
     };
     let report = judged(&changed(&many));
