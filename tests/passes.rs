@@ -351,6 +351,12 @@ fn forms_of_values_are_judged_as_apple_documents_them() {
         ("semantics is no object", |pass| pass["semantics"] = json!([])),
         ("membershipProgramName is no text", |pass| pass["semantics"]["membershipProgramName"] = json!(1)),
         ("semantics.balance", |pass| pass["semantics"]["balance"] = json!({ "amount": "1e3", "currencyCode": "EUR" })),
+        ("'klingon' is none of IANA's", |pass| pass["barcodes"][0]["messageEncoding"] = json!("klingon")),
+        ("other tags than links", |pass| pass["storeCard"]["backFields"][0]["attributedValue"] = json!("<b>bold</b>")),
+        ("currencyCode that is none of ISO 4217", |pass| {
+            pass["storeCard"]["primaryFields"][0] = json!({ "key": "points", "value": 5, "currencyCode": "EUX" })
+        }),
+        ("semantics.balance", |pass| pass["semantics"]["balance"] = json!({ "amount": "1", "currencyCode": "EUX" })),
         ("voided is null", |pass| drop(pass.insert("voided".into(), Value::Null))),
         ("semantics that are no object", |pass| pass["storeCard"]["headerFields"][0]["semantics"] = json!("x")),
     ]);
@@ -422,9 +428,8 @@ fn what_wallet_would_dislike_is_told_as_a_warning() {
         ("signs that no phone shows", &|pass| pass["logoText"] = json!("Caf\u{7}")),
         ("a % beside %@", &|pass| pass["storeCard"]["headerFields"][0]["changeMessage"] = json!("50 % of %@")),
         ("several %@", &|pass| pass["storeCard"]["headerFields"][0]["changeMessage"] = json!("%@ %@")),
-        ("other tags than links", &|pass| pass["storeCard"]["backFields"][0]["attributedValue"] = json!("<b>bold</b>")),
         ("which no country uses", &|pass| {
-            pass["storeCard"]["primaryFields"][0] = json!({ "key": "points", "value": 5, "currencyCode": "EUX" })
+            pass["storeCard"]["primaryFields"][0] = json!({ "key": "points", "value": 5, "currencyCode": "XTS" })
         }),
         ("neither its date nor its time", &|pass| {
             let none = json!({ "key": "level", "value": "2026-12-01T10:00:00Z", "dateStyle": "PKDateStyleNone" });
@@ -575,6 +580,55 @@ fn a_signature_of_another_form_is_told() {
     const DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
     const DIGESTED: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x05];
     assert_eq!(says(&altered(DATA, DIGESTED), "over content 1.2.840.113549.1.7.5"), Severity::Error);
+    let longer = repacked(&|name, mut bytes| {
+        bytes.extend_from_slice(if name == "signature" { b"more" } else { b"" });
+        Some((name.to_owned(), bytes))
+    });
+    assert_eq!(says(&longer, "4 bytes after the signature"), Severity::Error);
+    let errors = longer.findings.iter().filter(|one| one.severity == Severity::Error).count();
+    assert_eq!(errors, 1, "and it verifies: {:#?}", longer.findings);
+}
+
+/// A manifest and a pass.json of any size are judged in time that grows with them, and nobody reads a million lines.
+#[test]
+fn many_findings_are_counted_and_the_worst_are_kept() {
+    let ghosts: Map<String, Value> = (0..20_000).map(|number| (format!("ghost{number}.png"), json!("00"))).collect();
+    let ghosts = Value::Object(ghosts).to_string();
+    let report = repacked(&|name, bytes| {
+        Some((name.to_owned(), if name == "manifest.json" { ghosts.clone().into_bytes() } else { bytes }))
+    });
+    assert_eq!(says(&report, "it lists 20000 files, at most 500 are read"), Severity::Error);
+    assert!(report.findings.len() < 10, "{:#?}", report.findings);
+    let many = |pass: &mut Map<String, Value>| {
+        let nulls = (0..30_000).map(|number| (format!("{number}"), Value::Null)).collect::<Map<String, Value>>();
+        pass.insert("\u{1b}[2J".repeat(100_000), Value::Null);
+        pass.insert("many".to_owned(), Value::Object(nulls));
+        (0..300).for_each(|number| drop(pass.insert(format!("unknown{number}"), json!(1))));
+    };
+    let report = judged(&changed(&many));
+    assert_eq!(report.findings.len(), 100);
+    assert!(report.findings.iter().all(|one| one.severity == Severity::Error && one.what.len() < 1_000));
+    assert!(report.more > 29_000 && !report.is_good(), "{}", report.more);
+    let told = format!("{:?}", report.findings);
+    assert!(!told.contains("\\u{1b}"), "escapes are written out: {}", &told[..1_000]);
+}
+
+/// Texts in many languages: a table is not compared with all others.
+#[test]
+fn many_languages_are_judged_together() {
+    let card = sample("cafe10");
+    let draft = card.draft(&OFFICE.kind.issuer, None);
+    let mut pass = pass_json(&draft);
+    pass["userInfo"] = json!({ "label": "Ghost" });
+    let mut texts = vec![("pass.json".to_owned(), pass.to_string().into_bytes())];
+    for number in 0..400 {
+        let table: String = (0..200).map(|line| format!("\"{number}.{line}\" = \"x\";\n")).collect();
+        let more = if number == 7 { "\"Ghost\" = \"Geist\";" } else { "" };
+        texts.push((format!("aa-{number}x.lproj/pass.strings"), (table + more).into_bytes()));
+    }
+    let report = judged(&OFFICE.signed(&Draft::new(texts, card.images())));
+    assert_eq!(says(&report, "it lacks 1 texts that another language has, as \"Ghost\""), Severity::Warning);
+    assert_eq!(says(&report, "no en.lproj"), Severity::Warning);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use stampd::base::config::Config;
 use stampd::daemon;
-use stampd::pure::passes::bundle::Packer;
+use stampd::pure::passes::bundle::{Draft, Packer};
 
 use crate::support::passes::{OFFICE, Office, sample};
+use crate::support::shop::faketime_library;
 
 /// A folder with a demo's keys and configuration, for one test.
 struct Desk {
@@ -218,4 +219,114 @@ fn the_intermediate_in_the_key_file_is_enough_and_a_configured_one_wins() {
     desk.edit("[[apple]]\n", &format!("[[apple]]\nwwdr = {:?}\n", text(&keys.join("ca.pem"))));
     let said = desk.refused(&["run"]);
     assert!(said.contains(issuer) && said.contains("none of the intermediates in wwdr ('stampd demo"), "{said}");
+}
+
+/// The pass of the sample with another serial number and another file, signed.
+fn foreign_pass(serial: &str, more: &str) -> Vec<u8> {
+    let card = sample("cafe10");
+    let draft = card.draft(&OFFICE.kind.issuer, None);
+    let mut pass: Value = serde_json::from_slice(draft.text("pass.json").expect("there")).expect("JSON");
+    pass["serialNumber"] = serial.into();
+    let texts = vec![("pass.json".to_owned(), pass.to_string().into_bytes()), (more.to_owned(), b"x".to_vec())];
+    OFFICE.signed(&Draft::new(texts, card.images()))
+}
+
+#[test]
+fn a_foreign_pass_neither_steers_the_terminal_nor_speaks_for_us() {
+    let desk = Desk::make("foreign");
+    let file = desk.folder.join("foreign.pkpass");
+    let ca = text(&OFFICE.keys.join("ca.pem"));
+    let check = |serial: &str| {
+        std::fs::write(&file, foreign_pass(serial, "\u{202e}gnp.json")).expect("written");
+        let output = desk.stampd(&["pass", "check", &text(&file), "--ca", &ca]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let printed = check("\u{1b}[2J\u{9b}1mA\nok       nothing that Wallet would refuse");
+    assert!(printed.contains("serial \\u001b[2J\\u009b1mA\\u000aok "), "{printed}");
+    assert!(printed.contains("\\u202egnp.json: Wallet does not look at it"), "{printed}");
+    assert_eq!(printed.lines().filter(|line| line.starts_with("ok ")).count(), 1, "{printed}");
+    let obeyed = |letter: char| (letter.is_control() && letter != '\n') || ('\u{202a}'..='\u{202e}').contains(&letter);
+    assert!(!printed.contains(obeyed), "{printed:?}");
+    assert!(check(&"9".repeat(1_000_000)).len() < 2_000);
+    // Programs get the characters, in JSON's own escapes.
+    let told = desk.told(&["pass", "check", &text(&file), "--ca", &ca]);
+    assert_eq!((told["serial"].as_str(), &told["more"]), (Some("9".repeat(80).as_str()), &0.into()));
+    assert!(told["findings"].to_string().contains("\u{202e}gnp.json"));
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_is_read() {
+    let desk = Desk::make("regular");
+    let (endless, pipe) = (desk.folder.join("endless"), desk.folder.join("pipe"));
+    std::os::unix::fs::symlink("/dev/zero", &endless).expect("linked");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo of coreutils");
+    assert!(made.success());
+    for file in [&endless, &pipe, &desk.folder] {
+        let file = &text(file);
+        for arguments in [
+            &["pass", "check", file][..],
+            &["pass", "check", "stampd.toml", "--ca", file],
+            &["cert", "import", file, "--out", "out.pem"],
+            &["programme", "explain", file],
+            &["import", file],
+            &["ledger", "restore", file],
+        ] {
+            let said = desk.refused(arguments);
+            assert!(said.contains("it is no regular file"), "{arguments:?}: {said}");
+        }
+    }
+}
+
+/// Output that nobody takes ends a command as it ends any other program: quietly, with the code of SIGPIPE.
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let desk = Desk::make("pipe");
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/config/programmes/cafe10.toml");
+    for arguments in [&["programme", "explain", rules][..], &["doctor"], &["doctor", "--json"], &["phone", "--list"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
+        command.args(arguments).arg("--config").arg(desk.config()).stdin(Stdio::null()).stdout(writer);
+        let output = command.stderr(Stdio::piped()).output().expect("stampd runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(141), ""), "{arguments:?}");
+    }
+    // A full disk is told.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
+    let output = command.args(["programme", "explain", rules]).stdout(full).stderr(Stdio::piped()).output();
+    let output = output.expect("stampd runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.starts_with("stampd: the answer cannot be written: ") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn an_import_takes_an_empty_password_and_tells_what_is_missing_or_over() {
+    let desk = Desk::make("imports");
+    let keys = &desk.office.keys;
+    openssl(&desk, "pkcs12 -in pass.p12 -passin file:pass.password -nodes -out all.pem");
+    openssl(&desk, "x509 -in all.pem -out leaf.pem");
+    openssl(&desk, "pkcs12 -export -in leaf.pem -inkey all.pem -passout pass: -out empty.p12");
+    openssl(&desk, "pkcs12 -export -nocerts -inkey all.pem -passout pass: -out nocert.p12");
+    let empty = keys.join("empty.password");
+    std::fs::write(&empty, "\n").expect("written");
+    std::fs::set_permissions(&empty, std::fs::Permissions::from_mode(0o600)).expect("private");
+    let (p12, password, out) = (text(&keys.join("empty.p12")), text(&empty), text(&desk.folder.join("out.pem")));
+    let import = ["cert", "import", &p12, "--password-file", &password, "--out", &out, "--replace"];
+    assert_eq!(desk.told(&import)["advice"], serde_json::json!([]));
+    let nocert = text(&keys.join("nocert.p12"));
+    let said = desk.refused(&["cert", "import", &nocert, "--password-file", &password, "--out", &out, "--replace"]);
+    assert!(said.contains("it holds no certificate; export"), "{said}");
+    for (at, says) in [("2126-01-01 00:00:00", "and signs nothing; renew it"), ("2001-01-01 00:00:00", "valid from ")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
+        command.args(import).arg("--config").arg(desk.config());
+        command.env("LD_PRELOAD", faketime_library()).env("FAKETIME", at).env("TZ", "UTC");
+        let output = command.stdin(Stdio::null()).output().expect("apt-get install faketime (make test does it)");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.starts_with("warning: the certificate ") && said.contains(says),
+            "{said}"
+        );
+    }
 }

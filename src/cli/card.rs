@@ -39,7 +39,7 @@ pub fn run(context: &Context, command: CardCommand) -> Result<()> {
         }
     };
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&card)?);
+        say!("{}", serde_json::to_string_pretty(&card)?);
     } else {
         print_card(&card, api.minor_digits());
     }
@@ -50,7 +50,7 @@ pub fn run(context: &Context, command: CardCommand) -> Result<()> {
 pub fn print_card(card: &Value, minor_digits: u8) {
     let text = |name: &str| card[name].as_str().unwrap_or_default().to_owned();
     let serial = text("serial").parse::<Serial>().map_or_else(|_| text("serial"), Serial::grouped);
-    println!("{serial}  {} ({})", text("programme"), text("kind"));
+    say!("{serial}  {} ({})", text("programme"), text("kind"));
     let scale = card["scale"].as_u64().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
     let shown = |name: &str| -> Option<String> {
         let amount_of_unit = ["balance", "pending", "earned", "redeemed", "expired", "shortfall", "debt", "qualifying"];
@@ -96,7 +96,7 @@ pub fn print_card(card: &Value, minor_digits: u8) {
         "revision",
     ] {
         if let Some(value) = shown(name) {
-            println!("  {name:<20} {value}");
+            say!("  {name:<20} {value}");
         }
     }
 }

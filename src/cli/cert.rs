@@ -9,13 +9,15 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Context;
-use crate::base::clock;
-use crate::base::config::{Config, Secret};
+use super::{Context, given, terminal};
+use crate::base::clock::{self, Clock, Trust};
+use crate::base::config::{Config, Secret, SecretError};
 use crate::pure::passes::sign::{Facts, Identity, Signer};
+use crate::pure::text::{printable, shown};
 
 /// What is done with certificates.
 #[derive(Debug, Subcommand)]
@@ -56,8 +58,7 @@ pub fn run(context: &Context, command: CertCommand) -> Result<()> {
     if out.exists() && !args.replace {
         bail!("{} is there already; name another file with --out, or say --replace", out.display());
     }
-    let bytes =
-        Zeroizing::new(std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?);
+    let bytes = Zeroizing::new(given::read(&args.file, given::KEY_BYTES_MAX)?);
     let password = password(&args)?;
     let told = || format!("cannot open {}", args.file.display());
     let identity = Identity::open(&bytes, &password).with_context(told)?;
@@ -68,26 +69,49 @@ pub fn run(context: &Context, command: CertCommand) -> Result<()> {
     // What was written must open again before the owner removes the .p12.
     let written = Secret::in_file(&out).read()?;
     let again = Identity::open(written.expose(), &key).with_context(|| format!("{} does not open", out.display()))?;
-    let advice = advice(context, again, &facts);
+    let now_s = Clock::new(TimeZone::UTC, Trust::Always)?.wall_ms().div_euclid(1_000);
+    let late = out_of_time(&facts, now_s)?;
+    if let Some(late) = &late {
+        mention!("warning: {late}");
+    }
+    let mut advice = advice(context, again, &facts);
+    advice.splice(0..0, late);
     report(context, &out, &key_file, &facts, advice)
+}
+
+/// What an owner hears of a certificate that signs nothing now.
+fn out_of_time(facts: &Facts, now_s: i64) -> Result<Option<String>> {
+    let day = |second| Timestamp::from_second(second).map(|at| at.strftime("%Y-%m-%d").to_string());
+    Ok(if now_s > facts.until_s {
+        let ended = day(facts.until_s)?;
+        Some(format!("the certificate ended on {ended} and signs nothing; renew it under the same pass type id"))
+    } else if now_s < facts.from_s {
+        let begins = day(facts.from_s)?;
+        Some(format!("the certificate is valid from {begins} on and signs nothing before; look at the clock"))
+    } else {
+        None
+    })
 }
 
 /// The password: from the file, else from the terminal without echo, else a line of standard input.
 fn password(args: &ImportArgs) -> Result<Zeroizing<String>> {
     if let Some(file) = &args.password_file {
-        return Ok(Secret::in_file(file).read_text()?);
+        return match Secret::in_file(file).read_text() {
+            // An export may have no password.
+            Err(SecretError::Empty { .. }) => Ok(Zeroizing::default()),
+            read => Ok(read?),
+        };
     }
     let mut line = Zeroizing::new(String::new());
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         stdin.lock().read_line(&mut line)?;
     } else {
-        eprint!("Password of {}: ", args.file.display());
-        std::io::stderr().flush()?;
+        terminal::aside_raw(&format!("Password of {}: ", printable(&args.file.to_string_lossy())));
         echo(false);
         let read = stdin.lock().read_line(&mut line);
         echo(true);
-        eprintln!();
+        terminal::aside_raw("\n");
         read?;
     }
     Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
@@ -145,7 +169,7 @@ fn advice(context: &Context, identity: Identity, facts: &Facts) -> Vec<String> {
             facts.team_id
         ));
     }
-    let wwdr = apple.and_then(|apple| std::fs::read(apple.wwdr.as_ref()?).ok()).unwrap_or_default();
+    let wwdr = apple.and_then(|apple| given::read(apple.wwdr.as_ref()?, given::KEY_BYTES_MAX).ok()).unwrap_or_default();
     let judged = Signer::new(identity, &wwdr).and_then(|signer| match apple {
         Some(apple) => signer.agrees_with(&apple.pass_type_id, &apple.team_id),
         None => Ok(()),
@@ -163,13 +187,14 @@ fn report(context: &Context, out: &Path, key: &Path, facts: &Facts, advice: Vec<
             "certificate": out, "key": key, "pass_type_id": facts.pass_type_id, "team_id": facts.team_id,
             "issuer": facts.issuer, "valid_until": until, "sha256": facts.sha256, "advice": advice
         });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    println!("{}, team {}, issued by {}, valid until {until}", facts.pass_type_id, facts.team_id, facts.issuer);
-    println!("written: {} (its key is encrypted), {} (opens it)\n", out.display(), key.display());
-    println!("In the configuration:\n  certificate = {:?}\n  password = {:?}\n", out.display(), key.display());
-    println!(
+    let (pass_type, team) = (shown(&facts.pass_type_id), shown(&facts.team_id));
+    say!("{pass_type}, team {team}, issued by {}, valid until {until}", facts.issuer);
+    say!("written: {} (its key is encrypted), {} (opens it)\n", out.display(), key.display());
+    say!("In the configuration:\n  certificate = {:?}\n  password = {:?}\n", out.display(), key.display());
+    say!(
         "Better: let systemd keep what opens it, bound to this machine, and remove {key} and the .p12:\n  \
          systemd-creds encrypt --name=stampd.pass {key} /etc/credstore.encrypted/stampd.pass\n  \
          systemctl edit stampd    # [Service] LoadCredentialEncrypted=stampd.pass\n  \
@@ -177,7 +202,7 @@ fn report(context: &Context, out: &Path, key: &Path, facts: &Facts, advice: Vec<
         key = key.display()
     );
     for line in advice {
-        println!("\nnote: {line}");
+        say!("\nnote: {line}");
     }
     Ok(())
 }

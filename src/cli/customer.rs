@@ -52,7 +52,7 @@ pub fn run(context: &Context, command: CustomerCommand) -> Result<()> {
     match command {
         CustomerCommand::Show { id } => {
             let customer = api.get(&format!("/v1/customers/{id}"))?;
-            println!("{}", serde_json::to_string_pretty(&customer)?);
+            say!("{}", serde_json::to_string_pretty(&customer)?);
         }
         CustomerCommand::Add(args) => add(context, &api, args)?,
     }
@@ -79,9 +79,9 @@ fn add(context: &Context, api: &Api, args: AddArgs) -> Result<()> {
         cards.push(api.post("/v1/cards", &json!({ "customer_id": customer["id"], "programme": programme }))?);
     }
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "customer": customer, "cards": cards }))?);
+        say!("{}", serde_json::to_string_pretty(&json!({ "customer": customer, "cards": cards }))?);
     } else {
-        println!("customer {}", customer["id"].as_str().unwrap_or_default());
+        say!("customer {}", customer["id"].as_str().unwrap_or_default());
         cards.iter().for_each(|card| print_card(card, api.minor_digits()));
     }
     Ok(())

@@ -103,30 +103,28 @@ fn port_free(listen: SocketAddr) -> Result<()> {
 
 fn tell(args: &DemoArgs, shop: &DemoShop, daemon: &Daemon, service: &Service) {
     let manager = demo::staff().into_iter().find(|person| person.role == crate::pure::domain::Role::Manager);
-    println!("stampd demo: a shop that works, in {}", shop.dir.display());
-    println!(
+    say!("stampd demo: a shop that works, in {}", shop.dir.display());
+    say!(
         "  console      {}/  (staff PIN of {})",
         daemon.url(),
         manager.map_or(String::new(), |person| { format!("{}: {}", person.name, person.pin) })
     );
-    println!("  API          {}/v1  (tokens, keys and cards are in {})", daemon.url(), shop.sheet.display());
+    say!("  API          {}/v1  (tokens, keys and cards are in {})", daemon.url(), shop.sheet.display());
     match service {
         Service::Running | Service::Ours(_) => {
             let port = args.port_vpcd;
-            println!(
+            say!(
                 "  reader       the virtual reader listens on ports {port} and {}, open to everybody on this network",
                 port + 1
             );
         }
-        Service::Missing(remedy) => println!("  reader       none: {remedy}"),
+        Service::Missing(remedy) => say!("  reader       none: {remedy}"),
     }
     if args.no_phone {
-        println!("  phone        none: 'stampd phone --wallet apple --demo {}' taps once", shop.sheet.display());
+        say!("  phone        none: 'stampd phone --wallet apple --demo {}' taps once", shop.sheet.display());
     }
-    println!(
-        "Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends."
-    );
-    daemon.taps_to(|line| println!("{line}"));
+    say!("Each tap: reader · medium · card · what it did · balance · milliseconds from the chip seen. Ctrl-C ends.");
+    daemon.taps_to(|line| say!("{line}"));
 }
 
 /// The smart card service behind the virtual reader.
@@ -230,9 +228,7 @@ impl TappingPhone {
                     tap(&program, &sheet, &shown, port);
                 } else if !missed {
                     missed = true;
-                    println!(
-                        "phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?"
-                    );
+                    say!("phone: nothing listens on port {port}; is the virtual reader installed (vsmartcard-vpcd)?");
                 }
                 match stopped.recv_timeout(Duration::from_millis(every_ms)) {
                     Err(RecvTimeoutError::Timeout) => {}
@@ -276,6 +272,6 @@ fn tap(program: &Path, sheet: &Path, shown: &[String], port: u16) {
         .process_group(0)
         .status();
     if let Err(error) = done {
-        println!("phone: it does not start: {error}");
+        say!("phone: it does not start: {error}");
     }
 }

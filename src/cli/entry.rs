@@ -76,12 +76,12 @@ pub fn run(context: &Context, command: EntryCommand) -> Result<()> {
         }
     };
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&posted)?);
+        say!("{}", serde_json::to_string_pretty(&posted)?);
         return Ok(());
     }
     for entry in posted["entries"].as_array().into_iter().flatten() {
         let text = |name: &str| entry[name].as_str().unwrap_or_default();
-        println!("{}  {}  {}  {}", text("id"), text("label"), entry["change"], text("explanation"));
+        say!("{}  {}  {}  {}", text("id"), text("label"), entry["change"], text("explanation"));
     }
     super::card::print_card(&posted["card"], api.minor_digits());
     Ok(())

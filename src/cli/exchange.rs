@@ -1,14 +1,14 @@
 //! `stampd export` and `stampd import`: bulk out and in, over the same API as everything else.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::Context;
 use super::api::Api;
+use super::{Context, given, terminal};
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::faces::exchange::{
@@ -75,15 +75,15 @@ impl Progress {
     fn step(&mut self, what: &str) {
         self.done += 1;
         if self.moves && self.done.is_multiple_of(20) {
-            eprint!("\r{} {what}", self.done);
+            terminal::aside_raw(&format!("\r{} {what}", self.done));
         } else if !self.moves && self.done.is_multiple_of(10_000) {
-            eprintln!("{} {what}", self.done);
+            mention!("{} {what}", self.done);
         }
     }
 
     fn end(&self) {
         if self.moves && self.done >= 20 {
-            eprintln!();
+            terminal::aside_raw("\n");
         }
     }
 }
@@ -124,7 +124,10 @@ pub fn export(context: &Context, args: &ExportArgs) -> Result<()> {
     };
     match &args.output {
         Some(file) => std::fs::write(file, bytes).with_context(|| format!("{} cannot be written", file.display())),
-        None => Ok(std::io::stdout().write_all(&bytes)?),
+        None => {
+            terminal::bytes(&bytes);
+            Ok(())
+        }
     }
 }
 
@@ -166,9 +169,12 @@ const CARD_FIELDS: [&str; 9] =
 /// Columns of a customer that an import takes.
 const PERSON_FIELDS: usize = 8;
 
+/// The most bytes of a table: some hundred thousand customers.
+const TABLE_BYTES_MAX: u64 = 256 << 20;
+
 /// Takes customers from a table.
 pub fn import(context: &Context, args: &ImportArgs) -> Result<()> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+    let bytes = given::read(&args.file, TABLE_BYTES_MAX)?;
     let source = table_read(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", args.file.display()))?;
     let person = &CUSTOMER_COLUMNS[..PERSON_FIELDS];
     let known =
@@ -205,12 +211,12 @@ pub fn import(context: &Context, args: &ImportArgs) -> Result<()> {
     }
     progress.end();
     let word = if args.dry_run { "can be taken" } else { "taken" };
-    println!("{taken} of {} rows {word}", source.rows.len());
+    say!("{taken} of {} rows {word}", source.rows.len());
     if faulty.is_empty() {
         return Ok(());
     }
     for (line, _, why) in faulty.iter().take(10) {
-        eprintln!("line {line}: {why}");
+        mention!("line {line}: {why}");
     }
     let path = errors_write(&args.file, &source, &faulty)?;
     bail!("{} rows could not be taken; they lie in {} with the reason", faulty.len(), path.display());

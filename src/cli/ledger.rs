@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use super::Context;
+use super::{Context, given};
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::daemon;
@@ -62,6 +62,7 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
                 (_, _, true) => CopyUse::Whole,
                 _ => CopyUse::AsNeeded,
             };
+            file.as_deref().map(given::check).transpose()?;
             let clock = Clock::new(config.shop.time_zone.clone(), config.clock.trust)?;
             let plan = RestorePlan { backup: file.as_deref(), copy };
             restored_print(&daemon::restore(&config, &plan, clock.wall_ms())?);
@@ -72,35 +73,35 @@ pub fn run(context: &Context, command: LedgerCommand) -> Result<()> {
                 bail!("{} exists; name a new file, a backup never overwrites", file.display());
             }
             ReadOnly::open(&config.ledger.path)?.copy_to(&file)?;
-            println!("the ledger was copied to {}", file.display());
+            say!("the ledger was copied to {}", file.display());
             Ok(())
         }
     }
 }
 
 fn restored_print(restored: &Restored) {
-    restored.passed_over.iter().for_each(|why| println!("passed over: {why}"));
+    restored.passed_over.iter().for_each(|why| say!("passed over: {why}"));
     let replayed = &restored.replayed;
-    replayed.unread.iter().for_each(|place| println!("not read in the segment copy, and not missing: {place}"));
+    replayed.unread.iter().for_each(|place| say!("not read in the segment copy, and not missing: {place}"));
     match &restored.backup {
-        Some(file) => println!("{} is the ledger now", file.display()),
-        None => println!("the ledger was made anew from the segment copy"),
+        Some(file) => say!("{} is the ledger now", file.display()),
+        None => say!("the ledger was made anew from the segment copy"),
     }
     match restored.copy {
-        CopyUse::Nothing => println!("what came after it stays away: --with-segments brings it back"),
-        _ => println!("{} event(s) after it came back from the segment copy", replayed.events),
+        CopyUse::Nothing => say!("what came after it stays away: --with-segments brings it back"),
+        _ => say!("{} event(s) after it came back from the segment copy", replayed.events),
     }
     if replayed.torn {
-        println!("the last record of the segment copy was cut off; what it held had not been written down whole");
+        say!("the last record of the segment copy was cut off; what it held had not been written down whole");
     }
     if let Some(damage) = &replayed.damage {
-        println!("LOST: {} event(s) behind {damage}", replayed.behind);
+        say!("LOST: {} event(s) behind {damage}", replayed.behind);
     }
     if let Some(aside) = &restored.aside {
-        println!("the ledger that was there lies in {}", aside.display());
+        say!("the ledger that was there lies in {}", aside.display());
     }
     if let Some(aside) = &restored.copy_aside {
-        println!("the segment files that do not belong to it lie in {}", aside.display());
+        say!("the segment files that do not belong to it lie in {}", aside.display());
     }
 }
 
@@ -133,16 +134,16 @@ fn explain(context: &Context, config: &Config, serial: Serial) -> Result<()> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    println!("{}  {}", serial.grouped(), card.programme);
+    say!("{}  {}", serial.grouped(), card.programme);
     for row in &rows {
         let names = if row.names.is_empty() { String::new() } else { format!(" ({})", row.names.join(", ")) };
         let voided = if row.voided { "  voided" } else { "" };
         let label = row.label.name().replace('_', " ");
-        println!("{}  {label}{names}  {:+}  balance {}{voided}", row.at.rfc3339(), row.change, row.balance);
-        println!("    {}", sentence(row));
+        say!("{}  {label}{names}  {:+}  balance {}{voided}", row.at.rfc3339(), row.change, row.balance);
+        say!("    {}", sentence(row));
     }
     Ok(())
 }
@@ -154,19 +155,19 @@ fn verify_all(context: &Context, config: &Config) -> Result<()> {
     let report = reads.with(|reads| verify(reads, &books))?;
     if context.json {
         let faults: Vec<String> = report.faults.clone();
-        println!(
+        say!(
             "{}",
             serde_json::json!({
                 "events": report.events, "entries": report.entries, "cards": report.cards, "faults": faults
             })
         );
     } else {
-        println!("{} events, {} entries, {} cards checked", report.events, report.entries, report.cards);
-        report.faults.iter().for_each(|fault| println!("FAULT {fault}"));
+        say!("{} events, {} entries, {} cards checked", report.events, report.entries, report.cards);
+        report.faults.iter().for_each(|fault| say!("FAULT {fault}"));
     }
     if report.faults.is_empty() {
         if !context.json {
-            println!("the chain is whole and every standing is what its entries give");
+            say!("the chain is whole and every standing is what its entries give");
         }
         Ok(())
     } else {

@@ -1,6 +1,10 @@
 //! The command line: one file per command. Together with `main` the only code that prints and exits.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the rules (the code is printed).
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the rules (the code is printed), 141 nobody reads the output
+//! any more.
+
+#[macro_use]
+mod terminal;
 
 pub mod api;
 pub mod card;
@@ -10,6 +14,7 @@ pub mod demo;
 pub mod doctor;
 pub mod entry;
 pub mod exchange;
+mod given;
 pub mod ledger;
 pub mod pass;
 pub mod phone;
@@ -114,6 +119,10 @@ pub struct Refused(pub String);
 
 /// Runs one command.
 pub fn run(cli: Cli) -> ExitCode {
+    terminal::guarded(|| dispatch(cli))
+}
+
+fn dispatch(cli: Cli) -> ExitCode {
     let context = Context { config: crate::daemon::config_path(cli.config.as_deref()), json: cli.json };
     let done = match cli.command {
         Command::Run(args) => run::run(&context, args),
@@ -135,7 +144,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stampd: {error:#}");
+            mention!("stampd: {error:#}");
             if error.downcast_ref::<Refused>().is_some() { ExitCode::from(3) } else { ExitCode::FAILURE }
         }
     }

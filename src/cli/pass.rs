@@ -77,9 +77,9 @@ fn build(context: &Context, args: BuildArgs) -> Result<()> {
     std::fs::write(&file, &bytes)
         .with_context(|| format!("cannot write {}; give a file that you may write: -o FILE", file.display()))?;
     if context.json {
-        println!("{}", json!({ "file": file, "bytes": bytes.len() }));
+        say!("{}", json!({ "file": file, "bytes": bytes.len() }));
     } else {
-        println!("{} ({} KB)", file.display(), bytes.len().div_ceil(1024));
+        say!("{} ({} KB)", file.display(), bytes.len().div_ceil(1024));
     }
     Ok(())
 }
@@ -87,14 +87,20 @@ fn build(context: &Context, args: BuildArgs) -> Result<()> {
 fn google(context: &Context, serial: &str) -> Result<()> {
     let serial: Serial = serial.parse()?;
     let made = Api::open_for_passes(context)?.get(&format!("/v1/cards/{serial}/google"))?;
+    if made["class"]["programLogo"].is_null() {
+        mention!(
+            "warning: the class has no programLogo, and Google refuses a class without; name the logo's address in \
+             [google] logo_url"
+        );
+    }
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&made)?);
+        say!("{}", serde_json::to_string_pretty(&made)?);
         return Ok(());
     }
-    println!("{}", serde_json::to_string_pretty(&json!({ "class": made["class"], "object": made["object"] }))?);
+    say!("{}", serde_json::to_string_pretty(&json!({ "class": made["class"], "object": made["object"] }))?);
     match made["save_url"].as_str() {
-        Some(link) => println!("{link}"),
-        None => println!("no link: [google] service_account names no key file"),
+        Some(link) => say!("{link}"),
+        None => say!("no link: [google] service_account names no key file"),
     }
     Ok(())
 }
@@ -141,15 +147,15 @@ const PICTURES_BYTES: usize = 280 * 1024;
 fn told(context: &Context, files: &[PathBuf], bytes: usize, advice: &[String]) -> Result<()> {
     if context.json {
         let told = json!({ "files": files, "pictures_bytes": bytes, "advice": advice });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     for file in files {
-        println!("{}", file.display());
+        say!("{}", file.display());
     }
-    println!("The pictures of a pass have up to {} KB.", bytes.div_ceil(1024));
+    say!("The pictures of a pass have up to {} KB.", bytes.div_ceil(1024));
     for line in advice {
-        println!("note: {line}");
+        say!("note: {line}");
     }
     Ok(())
 }

@@ -147,14 +147,14 @@ pub fn run(args: PhoneArgs) -> anyhow::Result<()> {
             std::thread::sleep(Duration::from_millis(holding.every_ms));
         }
         let shown = handset.take().context("the handset of the last tap is lost; this is a defect of the phone")?;
-        println!("tap {tap} of {}: {}, {card}, on the reader at {}:{port}", holding.count, shown.name(), args.host);
+        say!("tap {tap} of {}: {}, {card}, on the reader at {}:{port}", holding.count, shown.name(), args.host);
         let mut watch = Watch { waits_for_drop: shown.waits_for_field_drop(), ..Watch::default() };
         let presence = phone.present(shown)?;
         presence.noticed()?;
         let presented = holding.hold(presence, &mut watch, &time);
         watch.tell(&presented.seen);
         let (taken, words) = watch.verdict(presented.ended);
-        println!("  {words}");
+        say!("  {words}");
         missed += u32::from(!taken);
         handset = presented.handset;
     }
@@ -174,7 +174,7 @@ fn scan(args: &PhoneArgs) -> anyhow::Result<()> {
             std::thread::sleep(Duration::from_millis(holding.every_ms));
         }
         let written = scanner.scan(tty).with_context(|| format!("cannot write to {}", tty.display()))?;
-        println!("scan {scan} of {}: {card}, {written} bytes to {}", holding.count, tty.display());
+        say!("scan {scan} of {}: {card}, {written} bytes to {}", holding.count, tty.display());
     }
     Ok(())
 }
@@ -264,11 +264,11 @@ impl Watch {
             let began_ns = *self.began_ns.get_or_insert(at_ns);
             let at = format!("  {:>6.1} ms ", (at_ns - began_ns) as f64 / 1e6);
             match &seen.sight {
-                Sight::Atr(atr) if atr.is_empty() => println!("{at} the reader looks and finds nothing"),
-                Sight::Atr(_) => println!("{at} the reader sees the chip"),
+                Sight::Atr(atr) if atr.is_empty() => say!("{at} the reader looks and finds nothing"),
+                Sight::Atr(_) => say!("{at} the reader sees the chip"),
                 Sight::Field(change) => self.tell_field(*change, at_ns, &at),
                 Sight::Exchange { asked, said, gives_pass, .. } => {
-                    println!("{at} {asked}: {said}");
+                    say!("{at} {asked}: {said}");
                     self.commands += 1;
                     self.given |= gives_pass;
                     self.last_ns = Some(at_ns);
@@ -279,9 +279,9 @@ impl Watch {
 
     fn tell_field(&mut self, change: Field, at_ns: i64, at: &str) {
         match change {
-            Field::On => println!("{at} power on"),
-            Field::Reset => println!("{at} reset"),
-            Field::Off => println!("{at} the field is off"),
+            Field::On => say!("{at} power on"),
+            Field::Reset => say!("{at} reset"),
+            Field::Off => say!("{at} the field is off"),
         }
         if let (true, None, Some(last_ns), Field::Off | Field::Reset) =
             (self.given, self.dropped_after_ms, self.last_ns, change)

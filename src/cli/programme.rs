@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::Context;
+use super::{Context, given};
 use crate::base::config::{Config, programme};
 use crate::daemon;
 use crate::pure::domain::ProgrammeName;
@@ -55,15 +55,15 @@ pub fn run(context: &Context, command: ProgrammeCommand) -> Result<()> {
             .iter()
             .map(|told| json!({ "subject": format!("{:?}", told.subject).to_lowercase(), "text": told.text }))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     let mut before = None;
     for told in sentences {
         if before.replace(told.subject) != Some(told.subject) {
-            println!("{:?}", told.subject);
+            say!("{:?}", told.subject);
         }
-        println!("  {}", told.text);
+        say!("  {}", told.text);
     }
     Ok(())
 }
@@ -95,11 +95,11 @@ pub fn run_rehearse(context: &Context, args: RehearseArgs) -> Result<()> {
             "programme": name.to_string(), "since": args.since.to_string(), "cards": cards, "acts": acts,
             "refused": refused, "real": side(&real), "draft": side(&draft)
         });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    println!("{name} since {}: {cards} cards, {acts} acts replayed, {refused} that the draft refuses", args.since);
-    println!("{:<18} {:>14} {:>14}", "", "as it was", "draft");
+    say!("{name} since {}: {cards} cards, {acts} acts replayed, {refused} that the draft refuses", args.since);
+    say!("{:<18} {:>14} {:>14}", "", "as it was", "draft");
     for (what, was, would) in [
         ("awards", real.awards, draft.awards),
         ("units earned", real.earned, draft.earned),
@@ -108,13 +108,13 @@ pub fn run_rehearse(context: &Context, args: RehearseArgs) -> Result<()> {
         ("rewards redeemed", real.rewards_redeemed, draft.rewards_redeemed),
         ("cost, minor", real.cost_minor, draft.cost_minor),
     ] {
-        println!("{what:<18} {was:>14} {would:>14}");
+        say!("{what:<18} {was:>14} {would:>14}");
     }
     Ok(())
 }
 
 fn rules_of(file: &Path) -> Result<Rules> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = given::read_text(file, given::RULES_BYTES_MAX)?;
     programme::parse(&text).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", file.display())).collect();
         anyhow::anyhow!("{}", lines.join("\n"))

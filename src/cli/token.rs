@@ -34,10 +34,10 @@ pub fn run(context: &Context, command: TokenCommand) -> Result<()> {
     let api = Api::open(context)?;
     let made = api.post("/v1/tokens", &json!({ "name": name, "role": role, "till": till }))?;
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&made)?);
+        say!("{}", serde_json::to_string_pretty(&made)?);
     } else {
-        println!("{}", made["token"].as_str().unwrap_or_default());
-        eprintln!("This is the only time that the token is shown. Send it as 'Authorization: Bearer TOKEN'.");
+        say!("{}", made["token"].as_str().unwrap_or_default());
+        mention!("This is the only time that the token is shown. Send it as 'Authorization: Bearer TOKEN'.");
     }
     Ok(())
 }

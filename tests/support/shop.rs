@@ -165,11 +165,7 @@ impl Shop {
 
     /// From the daemon's next start on its wall clock is this test's to set; the time since boot stays real.
     pub fn clock_control(&mut self) {
-        let library = ["x86_64", "aarch64"]
-            .map(|machine| PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1")))
-            .into_iter()
-            .find(|path| path.exists())
-            .expect("libfaketime is missing: apt-get install libfaketime (make test does it)");
+        let library = faketime_library();
         let file = self.dir.join("wall-clock");
         for (name, value) in [
             ("LD_PRELOAD", library),
@@ -473,4 +469,13 @@ impl Port {
         }
         panic!("no free TCP port between 30000 and 32000");
     }
+}
+
+/// The library by which a program sees another wall clock.
+pub fn faketime_library() -> PathBuf {
+    ["x86_64", "aarch64"]
+        .map(|machine| PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1")))
+        .into_iter()
+        .find(|path| path.exists())
+        .expect("libfaketime is missing: apt-get install libfaketime (make test does it)")
 }

@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 
 use serde::Serialize;
 
+use crate::cli::terminal;
+use crate::pure::text::printable;
+
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,9 +63,9 @@ impl Finding {
         };
         let word = if colours { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word.to_owned() };
         // One line each, whatever an error brought with it.
-        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = |text: &str| printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
         let remedy = self.remedy.as_deref().map_or_else(String::new, |remedy| format!("; {}", flat(remedy)));
-        format!("{word}  {}: {}{remedy}", self.part, flat(&self.finding))
+        format!("{word}  {}: {}{remedy}", flat(&self.part), flat(&self.finding))
     }
 }
 
@@ -71,11 +74,11 @@ pub fn print(findings: &[Finding], json: bool) -> anyhow::Result<()> {
     if json {
         let healthy = findings.iter().all(|finding| finding.level != Level::Fail);
         let told = serde_json::json!({ "ok": healthy, "checks": findings });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    findings.iter().for_each(|finding| println!("{}", finding.line(colours)));
+    findings.iter().for_each(|finding| terminal::styled_line(&finding.line(colours)));
     Ok(())
 }
 
@@ -92,6 +95,8 @@ mod tests {
         assert_eq!(fail.line(false), "FAIL  ledger: it is locked; stop the other one; wait");
         assert_eq!(fail.remedy.as_deref(), Some("stop the other one; wait"));
         assert_eq!(Finding::fail_as_told("ledger", "odd", "look").remedy.as_deref(), Some("look"));
+        let foreign = Finding::warn("readers", "\u{1b}[2J\u{202e}x", "unplug\rit");
+        assert_eq!(foreign.line(false), "warn  readers: \\u001b[2J\\u202ex; unplug it");
         assert!(fail.line(true).starts_with("\u{1b}[31mFAIL\u{1b}[0m  "));
     }
 

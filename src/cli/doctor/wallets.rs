@@ -61,45 +61,68 @@ fn lasting(facts: &Facts, intermediate: &str, until_s: i64, now_ms: i64) -> Find
         return Finding::warn(PART, format!("{found}: not valid yet"), "set the clock; until then no pass is signed");
     }
     if days < 0 {
-        let found = format!("{found}: ended {} days ago, no pass is signed; taps go on", -days);
+        // Whole days since, as `days` counts those until: it rounds down to the past.
+        let since_s = now_ms.div_euclid(1_000) - until_s;
+        let ago = match since_s / 86_400 {
+            0 => "less than a day ago".to_owned(),
+            ago => format!("{} ago", days_of(ago)),
+        };
+        let found = format!("{found}: ended {ago}, no pass is signed; taps go on");
         return Finding::fail(PART, found, remedy);
     }
     match WARNED_DAYS.into_iter().find(|warned| days <= *warned) {
-        Some(warned) => Finding::warn(PART, format!("{found}: {days} days left, {warned} or fewer"), remedy),
-        None => Finding::ok(PART, format!("{found}: {days} days left")),
+        Some(warned) => Finding::warn(PART, format!("{found}: {} left, {warned} or fewer", days_of(days)), remedy),
+        None => Finding::ok(PART, format!("{found}: {} left", days_of(days))),
     }
 }
 
+fn days_of(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
+
+const GOOGLE: &str = "google";
+
 /// The issuer at Google: its service account, and the pictures that Google fetches (wallets/google.md section 1).
 pub fn google(patient: &Patient) -> Vec<Finding> {
-    patient.config.google.iter().map(issuer).collect()
+    let Some(google) = &patient.config.google else { return Vec::new() };
+    let mut findings = vec![issuer(google)];
+    findings.extend(pictures(google.logo_url.is_some(), google.image_url.is_some()));
+    findings
 }
 
 fn issuer(google: &Google) -> Finding {
-    const PART: &str = "google";
     let account = google.service_account.as_ref().map(|secret| {
         let told = |error: String| format!("[google] service_account: {}: {error}", secret.home());
         let file = secret.read().map_err(|error| told(error.to_string()))?;
         ServiceAccount::read(file.expose()).map_err(|error| told(error.to_string()))
     });
-    let who = match account {
-        Some(Err(told)) => return Finding::fail_as_told(PART, &told, "name the key file in [google] service_account"),
-        Some(Ok(account)) => format!("issuer {}, links signed by {}", google.issuer_id, account.email()),
-        None => format!("issuer {}, no service account, so no save links", google.issuer_id),
-    };
-    match (&google.logo_url, &google.image_url) {
-        (None, _) => Finding::warn(
-            PART,
-            format!("{who}; no logo_url: Google refuses a class without a logo"),
-            "give [google] logo_url the https address of a round logo, 660 by 660",
-        ),
-        (_, None) => Finding::warn(
-            PART,
-            format!("{who}; no image_url: cards have no picture of their stamps"),
-            "give [google] image_url the https address of pictures, with {design} and {count}",
-        ),
-        _ => Finding::ok(PART, who),
+    match account {
+        Some(Err(told)) => Finding::fail_as_told(GOOGLE, &told, "name the key file in [google] service_account"),
+        Some(Ok(account)) => {
+            Finding::ok(GOOGLE, format!("issuer {}, links signed by {}", google.issuer_id, account.email()))
+        }
+        None => Finding::ok(GOOGLE, format!("issuer {}, no service account, so no save links", google.issuer_id)),
     }
+}
+
+fn pictures(has_logo: bool, has_image: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !has_logo {
+        findings.push(Finding::warn(
+            GOOGLE,
+            "logo_url is not set, and Google refuses a class without a logo",
+            "put the logo (PNG, 660×660) where the whole internet reads it by https, and name it in [google] logo_url",
+        ));
+    }
+    if !has_image {
+        findings.push(Finding::warn(
+            GOOGLE,
+            "image_url is not set: the class carries the logo only, and cards have no picture",
+            "put the pictures (PNG, 1032×336) where the whole internet reads them by https, and name them in [google] \
+             image_url, with {design} and {count}",
+        ));
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -126,10 +149,17 @@ mod tests {
             (14, Level::Warn, "14 or fewer"),
             (7, Level::Warn, "7 days left, 7 or fewer"),
             (0, Level::Warn, "0 days left"),
-            (-1, Level::Fail, "ended 1 days ago"),
+            (1, Level::Warn, "1 day left, 7"),
+            (-1, Level::Fail, "ended 1 day ago"),
+            (-2, Level::Fail, "ended 2 days ago"),
         ] {
             let finding = at(days_left);
             assert_eq!(finding.level, level, "{days_left}");
+            assert!(finding.finding.contains(says), "{finding:?}");
+        }
+        for (after_s, says) in [(1, "ended less than a day ago"), (2 * day_s + 1, "ended 2 days ago")] {
+            let finding = lasting(&facts, "WWDR", facts.until_s, (facts.until_s + after_s) * 1_000);
+            assert_eq!(finding.level, Level::Fail);
             assert!(finding.finding.contains(says), "{finding:?}");
         }
         assert_eq!(lasting(&facts, "WWDR", facts.until_s, -1_000).level, Level::Warn, "not yet");
@@ -138,25 +168,13 @@ mod tests {
         assert!(brief.finding.contains("WWDR, which ends before the certificate: 7 days left"), "{brief:?}");
         assert!(brief.remedy.is_some_and(|remedy| remedy.contains("wwdr")));
     }
-
     #[test]
-    fn a_google_class_without_pictures_is_told() {
-        let google = |logo: Option<&str>, image: Option<&str>| Google {
-            issuer_id: 338,
-            service_account: None,
-            collector_id: None,
-            smart_tap_keys: Vec::new(),
-            logo_url: logo.map(str::to_owned),
-            image_url: image.map(str::to_owned),
-        };
-        for (logo, image, level, says) in [
-            (None, None, Level::Warn, "refuses a class"),
-            (Some("https://a/l.png"), None, Level::Warn, "no picture of their stamps"),
-            (Some("https://a/l.png"), Some("https://a/{count}.png"), Level::Ok, "no save links"),
-        ] {
-            let finding = issuer(&google(logo, image));
-            assert_eq!(finding.level, level, "{finding:?}");
-            assert!(finding.finding.contains(says), "{finding:?}");
-        }
+    fn pictures_that_google_cannot_fetch_are_told() {
+        let told = |logo, image| pictures(logo, image).into_iter().map(|one| one.finding).collect::<Vec<_>>().join("|");
+        assert!(told(false, true).contains("Google refuses a class without a logo"));
+        assert!(told(true, false).contains("the class carries the logo only"));
+        assert!(told(false, false).contains('|'), "both");
+        assert_eq!(pictures(true, true), []);
+        assert!(pictures(false, false).iter().all(|one| one.level == Level::Warn && one.remedy.is_some()));
     }
 }

@@ -353,38 +353,35 @@ fn card_words(card: &DemoCard) -> String {
 
 /// Prints the wallet kinds and faults, one sentence each.
 pub(super) fn list() {
-    println!("Wallet kinds (--wallet):");
+    say!("Wallet kinds (--wallet):");
     for kind in WalletKind::value_variants() {
         let explained = kind.explained();
-        println!("  {:<18} {}", explained.name, explained.meaning);
+        say!("  {:<18} {}", explained.name, explained.meaning);
     }
     for kind in [WalletKind::Apple, WalletKind::Google, WalletKind::Ntag424, WalletKind::Ntag] {
         let explained = kind.explained();
-        println!(
-            "\nFaults of {} (--fault NAME[=VALUE]; in brackets what the value is, and its default):",
-            explained.name
-        );
+        say!("\nFaults of {} (--fault NAME[=VALUE]; in brackets what the value is, and its default):", explained.name);
         explained.faults.iter().for_each(|faults| list_faults(faults));
     }
-    println!("\nFaults of uid, classic and felica:");
+    say!("\nFaults of uid, classic and felica:");
     list_faults(bare::FAULTS);
-    println!("\nFaults of barcode and scan:");
+    say!("\nFaults of barcode and scan:");
     list_faults(code::FAULTS);
-    println!("\nFaults of barcode and scan with --rotating:");
+    say!("\nFaults of barcode and scan with --rotating:");
     list_faults(rotating::FAULTS);
-    println!("\nFaults of barcode with --tlv:");
+    say!("\nFaults of barcode with --tlv:");
     list_faults(barcode::FAULTS);
-    println!("\nFaults of scan:");
+    say!("\nFaults of scan:");
     list_faults(scan::FAULTS);
-    println!("\nFaults between any of them and the reader (not of scan):");
+    say!("\nFaults between any of them and the reader (not of scan):");
     list_faults(LINK_FAULTS);
-    println!("\nFaults of how it is held:");
+    say!("\nFaults of how it is held:");
     list_faults(HOLDING_FAULTS);
 }
 
 fn list_faults(faults: &[FaultKind]) {
     for fault in faults {
         let value = if fault.value.is_empty() { String::new() } else { format!(" [{}]", fault.value) };
-        println!("  {:<18} {}{value}", fault.name, fault.meaning);
+        say!("  {:<18} {}{value}", fault.name, fault.meaning);
     }
 }

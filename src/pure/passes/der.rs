@@ -112,6 +112,46 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The most elements of indefinite length that may lie in each other.
+const DEPTH_MAX: usize = 32;
+
+/// How many bytes the first element takes, in BER as well: lengths in any form, and indefinite ones up to their end
+/// (X.690 section 8.1). None where it does not end.
+pub fn extent(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    // Elements of indefinite length whose end has not come.
+    let mut open = 0usize;
+    loop {
+        let first = *bytes.get(at)?;
+        at += 1;
+        if first & 0x1F == 0x1F {
+            at += bytes.get(at..)?.iter().position(|byte| byte & 0x80 == 0)? + 1;
+        }
+        let length = *bytes.get(at)?;
+        at += 1;
+        match length {
+            0x80 => open += 1,
+            0..=0x7F => at = at.checked_add(usize::from(length))?,
+            _ => {
+                let digits = bytes.get(at..at.checked_add(usize::from(length & 0x7F))?)?;
+                let length = digits
+                    .iter()
+                    .try_fold(0usize, |length, digit| length.checked_mul(256)?.checked_add(usize::from(*digit)))?;
+                at = at.checked_add(digits.len())?.checked_add(length)?;
+            }
+        }
+        if first == 0 && length == 0 {
+            open = open.checked_sub(1)?;
+        }
+        if open > DEPTH_MAX || at > bytes.len() {
+            return None;
+        }
+        if open == 0 {
+            return Some(at);
+        }
+    }
+}
+
 /// A non-negative INTEGER of at most eight bytes.
 pub fn integer(element: &Element<'_>) -> Result<u64, NotDer> {
     match element.content {
@@ -195,6 +235,28 @@ mod tests {
     }
 
     #[test]
+    fn the_extent_of_an_element_is_told_in_every_form_of_its_length() {
+        for (bytes, extent_told) in [
+            (&[0x30, 0x03, 2, 1, 5, 9, 9][..], Some(5)),
+            (&[0x30, 0x81, 0x01, 7, 9], Some(4)),
+            (&[0x1F, 0x81, 0x01, 0x01, 7, 9], Some(5)),
+            (&[0x30, 0x80, 2, 1, 5, 0, 0, 9], Some(7)),
+            (&[0x30, 0x80, 0x24, 0x80, 4, 1, 0, 0, 0, 0, 0, 9], Some(11)),
+            (&[0x30, 0x80, 2, 1, 5, 0], None),
+            (&[0x30, 0x03, 2, 1], None),
+            (&[0, 0, 9], None),
+            (&[0x30, 0xFF], None),
+            (&[], None),
+        ] {
+            assert_eq!(extent(bytes), extent_told, "{bytes:02X?}");
+        }
+        assert_eq!(extent(&[0x30, 0x80].repeat(100_000)), None, "too deep");
+        let mut wide = vec![0x04, 0x89];
+        wide.extend([0xFF; 20]);
+        assert_eq!(extent(&wide), None);
+    }
+
+    #[test]
     fn every_prefix_and_noise_are_read_without_panic() {
         let whole = element(SEQUENCE, &[&element(OCTET_STRING, &[&[1; 200]]), &element(OID, &[&[0x55, 4, 3]])]);
         for cut in 0..whole.len() {
@@ -206,6 +268,7 @@ mod tests {
             let mut reader = Reader::new(&noise);
             while reader.any().is_ok() {}
             oid_text(&noise);
+            assert!(extent(&noise).is_none_or(|extent| extent <= noise.len()));
         }
     }
 }

@@ -9,6 +9,7 @@
 mod catalogue;
 mod console;
 mod figures;
+mod printable;
 mod receipt;
 mod row;
 mod wallet;
@@ -25,6 +26,7 @@ pub use self::console::{
     Label, READER_STATES, label, login_locked, reader_remedy, reader_state, remedy, scanner_remedy,
 };
 pub use self::figures::{day, money, number, percent};
+pub use self::printable::{SHOWN_MAX, printable, shown, shown_to};
 pub use self::receipt::{RECEIPT_COLUMNS, Receipt, receipt};
 pub use self::row::{Counting, explanation};
 pub use self::wallet::{WalletWord, wallet_word};

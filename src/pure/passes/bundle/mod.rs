@@ -14,7 +14,7 @@ use openssl::sha::sha1;
 
 use super::Image;
 
-pub use read::{ArchiveError, FILE_BYTES_MAX, FILES_MAX, File, read};
+pub use read::{ArchiveError, FILE_BYTES_MAX, FILES_MAX, File, inflates_to, read};
 
 /// The file that lists the others.
 pub const MANIFEST: &str = "manifest.json";

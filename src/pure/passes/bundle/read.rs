@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{CENTRAL, DEFLATED, END, LOCAL, STORED, crc32};
+use crate::pure::text::shown_to;
 
 /// The most files of a pass; a full one with two languages has about thirty.
 pub const FILES_MAX: usize = 500;
@@ -39,10 +40,16 @@ pub enum ArchiveError {
     /// No end of a zip, or something follows it.
     #[error("it is no zip archive, or its end is cut off")]
     NotZip,
-    /// Parts over several disks, or sizes beyond 4 GB.
-    #[error("it is split, or larger than a pass can be")]
-    Beyond,
-    /// A comment or bytes that belong to no file.
+    /// Parts over several disks.
+    #[error("it is split, or its directory is damaged at its end")]
+    Split,
+    /// Written for sizes beyond 4 GB or more than 65,534 files (APPNOTE section 4.3.14), which no pass needs.
+    #[error("it is of the zip64 form, which readers of passes do not agree on")]
+    Zip64,
+    /// A comment behind the directory; its bytes.
+    #[error("it has a comment of {0} bytes at its end, and nothing may be there")]
+    Comment(usize),
+    /// Bytes that belong to no file.
     #[error("it has bytes that belong to no file, at {0}")]
     Stray(usize),
     /// The directory is cut off or does not add up.
@@ -61,6 +68,17 @@ pub enum ArchiveError {
     },
 }
 
+/// The end of a zip64 archive, and where it lies (APPNOTE sections 4.3.14 and 4.3.15).
+const LOCATOR_64: u32 = 0x0706_4B50;
+const LOCATOR_64_BYTES: usize = 20;
+
+/// A number that stands in a zip64 field instead (APPNOTE section 4.4.8).
+const ELSEWHERE: usize = 0xFFFF_FFFF;
+
+/// Bits of a Unix mode that tell the kind of a file, and the kind that is one.
+const KIND: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
 /// Entry as the directory has it.
 struct Listed<'a> {
     name: &'a [u8],
@@ -70,7 +88,11 @@ struct Listed<'a> {
     packed: usize,
     size: usize,
     offset: usize,
+    /// The mode that Unix programs write; 0 where others wrote it.
+    mode: u32,
 }
+
+const ZIP64: &str = "is of the zip64 form, which readers of passes do not agree on";
 
 /// All files of an archive in the order of its directory.
 pub fn read(archive: &[u8]) -> Result<Vec<File>, ArchiveError> {
@@ -108,13 +130,17 @@ pub fn read(archive: &[u8]) -> Result<Vec<File>, ArchiveError> {
 fn directory_of(archive: &[u8]) -> Result<(usize, usize, usize), ArchiveError> {
     let end = archive.len().checked_sub(END_BYTES).ok_or(ArchiveError::NotZip)?;
     if u32_at(archive, end) != Some(END) || u16_at(archive, end + 20) != Some(0) {
-        return Err(ArchiveError::NotZip);
+        return Err(comment_of(archive).map_or(ArchiveError::NotZip, ArchiveError::Comment));
     }
+    let locator = end.checked_sub(LOCATOR_64_BYTES).and_then(|at| u32_at(archive, at));
     let small = |at: usize| u16_at(archive, end + at).map(usize::from).ok_or(ArchiveError::NotZip);
     let large = |at: usize| u32_at(archive, end + at).map(|number| number as usize).ok_or(ArchiveError::NotZip);
     let (disk, directory_disk, here, count) = (small(4)?, small(6)?, small(8)?, small(10)?);
-    if disk != 0 || directory_disk != 0 || here != count || count == 0xFFFF {
-        return Err(ArchiveError::Beyond);
+    if locator == Some(LOCATOR_64) || count == 0xFFFF || large(12)? == ELSEWHERE || large(16)? == ELSEWHERE {
+        return Err(ArchiveError::Zip64);
+    }
+    if disk != 0 || directory_disk != 0 || here != count {
+        return Err(ArchiveError::Split);
     }
     if count > FILES_MAX {
         return Err(ArchiveError::TooMany(count));
@@ -124,6 +150,16 @@ fn directory_of(archive: &[u8]) -> Result<(usize, usize, usize), ArchiveError> {
         return Err(ArchiveError::Directory);
     }
     Ok((count, start, end))
+}
+
+/// The length of a comment that reaches to the end of the archive.
+fn comment_of(archive: &[u8]) -> Option<usize> {
+    let last = archive.len().checked_sub(END_BYTES)?;
+    (last.saturating_sub(0xFFFF)..last).rev().find_map(|at| {
+        let comment = last - at;
+        (u32_at(archive, at) == Some(END) && u16_at(archive, at + 20).map(usize::from) == Some(comment))
+            .then_some(comment)
+    })
 }
 
 /// The entry of the directory at `at`, and where the next begins.
@@ -147,6 +183,7 @@ fn entry_at(archive: &[u8], at: usize, end: usize) -> Result<(Listed<'_>, usize)
         packed: large(20)? as usize,
         size: large(24)? as usize,
         offset: large(42)? as usize,
+        mode: large(38)? >> 16,
     };
     Ok((listed, next))
 }
@@ -168,6 +205,10 @@ fn check_names(listed: &[Listed<'_>]) -> Result<(), ArchiveError> {
             "has control characters in its name"
         } else if !seen.insert(name.to_lowercase()) {
             "stands there twice"
+        } else if ![0, REGULAR].contains(&(entry.mode & KIND)) {
+            "is a link, a folder or a device by its Unix mode; only files may be there"
+        } else if [entry.packed, entry.size, entry.offset].contains(&ELSEWHERE) {
+            ZIP64
         } else {
             continue;
         };
@@ -211,6 +252,9 @@ fn data_of<'a>(
     // Bit 3: sums and sizes follow the data, and may be zero before it.
     let streamed = flags & (1 << 3) != 0;
     let head = (large(14)?, large(18)? as usize, large(22)? as usize);
+    if [head.1, head.2].contains(&ELSEWHERE) {
+        return Err(fail(ZIP64));
+    }
     let listed = (entry.crc, entry.packed, entry.size);
     if head != listed && !(streamed && head == (0, 0, 0)) {
         return Err(fail(DIFFERS));
@@ -274,8 +318,7 @@ fn unpacked(entry: &Listed<'_>, data: &[u8]) -> Result<Vec<u8>, ArchiveError> {
 }
 
 fn wrong(name: &[u8], what: &'static str) -> ArchiveError {
-    let shown = String::from_utf8_lossy(name).chars().take(60).filter(|letter| !letter.is_control()).collect();
-    ArchiveError::Entry { name: shown, what }
+    ArchiveError::Entry { name: shown_to(&String::from_utf8_lossy(name), 60), what }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -284,4 +327,28 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// Unpacks a zlib stream (RFC 1950) and keeps nothing of it: whether it is whole, gives exactly `expected` bytes, and
+/// nothing follows it. `see` gets the bytes piece by piece, and ends it by `false`.
+pub fn inflates_to(packed: &[u8], expected: u64, mut see: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut inflate = Decompress::new(true);
+    let mut piece = vec![0; 32 * 1024];
+    loop {
+        let (read, made) = (inflate.total_in(), inflate.total_out());
+        let status = inflate.decompress(&packed[read as usize..], &mut piece, FlushDecompress::None);
+        let fresh = (inflate.total_out() - made) as usize;
+        if inflate.total_out() > expected || !see(&piece[..fresh]) {
+            return false;
+        }
+        match status {
+            Ok(Status::StreamEnd) => {
+                return inflate.total_in() == packed.len() as u64 && inflate.total_out() == expected;
+            }
+            // Nothing moves any more: it is cut off.
+            Ok(_) if inflate.total_in() == read && fresh == 0 => return false,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
 }

@@ -115,6 +115,44 @@ fn hostile_archives_are_refused() {
     assert!(matches!(read(&raw(&many)), Err(ArchiveError::TooMany(_))));
 }
 
+/// What each of two readers could see differently is called by its name.
+#[test]
+fn links_zip64_and_comments_are_refused_by_their_names() {
+    let of = |options: zip::write::SimpleFileOptions, link: bool, comment: &str| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        if link {
+            writer.add_symlink("icon.png", "/etc/passwd", options).expect("added");
+        } else {
+            writer.start_file("icon.png", options).expect("started");
+            writer.write_all(b"x").expect("written");
+        }
+        writer.set_comment(comment).expect("set");
+        read(&writer.finish().expect("finished").into_inner()).map_err(|error| error.to_string())
+    };
+    let plain = zip::write::SimpleFileOptions::default();
+    assert!(of(plain, false, "").is_ok() && of(plain.unix_permissions(0o600), false, "").is_ok());
+    for (told, says) in [
+        (of(plain, true, ""), "'icon.png' is a link"),
+        (of(plain.large_file(true), false, ""), "zip64"),
+        (of(plain, false, "hello"), "a comment of 5 bytes"),
+    ] {
+        let said = told.expect_err(says);
+        assert!(said.contains(says), "{said}");
+    }
+    // A zip64 end, as programs write it that do so for every archive.
+    let whole = packed();
+    let end = whole.len() - 22;
+    let locator = [&[0x50, 0x4B, 6, 7][..], &[0; 16]].concat();
+    let bytes = [&whole[..end], &locator, &whole[end..]].concat();
+    assert_eq!(read(&bytes), Err(ArchiveError::Zip64));
+    let mut bytes = whole.clone();
+    bytes[end + 16..end + 20].fill(0xFF);
+    assert_eq!(read(&bytes), Err(ArchiveError::Zip64));
+    let mut bytes = whole;
+    bytes[end + 4] = 1;
+    assert_eq!(read(&bytes), Err(ArchiveError::Split));
+}
+
 #[test]
 fn a_bomb_is_stopped_at_the_size_that_it_admits() {
     let mut packer = Packer::default();

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::rules::w3c_seconds;
 use super::{Findings, currency};
+use crate::pure::text::shown;
 
 const PART: &str = "pass.json";
 
@@ -53,12 +54,12 @@ pub(super) fn judge(card: &Map<String, Value>, is_store_card: bool, findings: &m
     let mut keys = BTreeSet::new();
     let mut speaking = 0;
     let count = |group: &str| card.get(group).and_then(Value::as_array).map_or(0, Vec::len);
-    let shown = [
+    let limits = [
         ("headerFields", count("headerFields"), 3),
         ("primaryFields", count("primaryFields"), 1),
         ("secondaryFields and auxiliaryFields", count("secondaryFields") + count("auxiliaryFields"), 4),
     ];
-    for (group, number, most) in shown.into_iter().filter(|_| is_store_card) {
+    for (group, number, most) in limits.into_iter().filter(|_| is_store_card) {
         if number > most {
             findings.warning(
                 PART,
@@ -70,7 +71,7 @@ pub(super) fn judge(card: &Map<String, Value>, is_store_card: bool, findings: &m
     for (group, list) in card {
         if !GROUPS.contains(&group.as_str()) {
             if !["transitType", "additionalInfoFields"].contains(&group.as_str()) {
-                findings.note(PART, format!("'{group}' is no field group"));
+                findings.note(PART, format!("'{}' is no field group", shown(group)));
             }
             continue;
         }
@@ -93,7 +94,7 @@ pub(super) fn judge(card: &Map<String, Value>, is_store_card: bool, findings: &m
             } else if !keys.insert(key.to_owned()) {
                 findings.error(
                     PART,
-                    format!("the key '{key}' stands at two fields"),
+                    format!("the key '{}' stands at two fields", shown(key)),
                     "give each field a key of its own",
                 );
             }
@@ -135,16 +136,16 @@ impl Looked<'_> {
         self.styles(value, findings);
         self.place(findings);
         for key in self.field.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-            findings.note(PART, format!("the field '{}' has '{key}', which is not known", self.key));
+            findings.note(PART, format!("the field '{}' has '{}', which is not known", shown(self.key), shown(key)));
         }
     }
 
     fn error(&self, findings: &mut Findings, what: &str, remedy: &str) {
-        findings.error(PART, format!("the field '{}' {what}", self.key), remedy);
+        findings.error(PART, format!("the field '{}' {what}", shown(self.key)), remedy);
     }
 
     fn warning(&self, findings: &mut Findings, what: &str, remedy: &str) {
-        findings.warning(PART, format!("the field '{}' {what}", self.key), remedy);
+        findings.warning(PART, format!("the field '{}' {what}", shown(self.key)), remedy);
     }
 
     fn texts(&self, findings: &mut Findings) {
@@ -157,9 +158,9 @@ impl Looked<'_> {
             self.change(change, findings);
         }
         if let Some(text) = self.field.get("attributedValue").and_then(Value::as_str)
-            && has_other_tags_than_links(text)
+            && !has_links_alone(text)
         {
-            self.warning(findings, "has an attributedValue with other tags than links", "keep to <a href=\"…\">…</a>");
+            self.error(findings, "has an attributedValue with other tags than links", "keep to <a href=\"…\">…</a>");
         }
         for key in ["value", "label", "changeMessage"] {
             let text = self.field.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -208,12 +209,12 @@ impl Looked<'_> {
         if let Some(currency) = self.field.get("currencyCode") {
             match currency.as_str() {
                 Some(code) if currency::is_known(code) => {}
-                Some(code) if currency::is_code(code) => self.warning(
+                Some(code) if currency::is_out_of_use(code) => self.warning(
                     findings,
                     &format!("has the currencyCode {code}, which no country uses"),
-                    "write one of ISO 4217, as in EUR",
+                    "write that of the money that is paid with, as in EUR",
                 ),
-                _ => self.error(findings, "has a currencyCode that is none", "write it by ISO 4217, as in EUR"),
+                _ => self.error(findings, "has a currencyCode that is none of ISO 4217", "write it as in EUR"),
             }
             if !is_number {
                 self.error(findings, "has a currencyCode and no number", "write the value as a number");
@@ -257,7 +258,7 @@ impl Looked<'_> {
             self.error(findings, "has semantics that are no object", "write the tags in braces");
         }
         if self.field.contains_key("row") {
-            findings.note(PART, format!("the field '{}' has a row, which event tickets alone have", self.key));
+            findings.note(PART, format!("the field '{}' has a row, which event tickets alone have", shown(self.key)));
         }
         if self.field.contains_key("attributedValue") && !back {
             self.warning(findings, "has an attributedValue outside of the back", "leave it out");
@@ -274,13 +275,73 @@ impl Looked<'_> {
     }
 }
 
-/// Whether it has tags that Wallet does not show.
-fn has_other_tags_than_links(text: &str) -> bool {
-    let is_link = |tag: &str| tag.starts_with("a href=") || tag.starts_with("a href =") || tag.starts_with("/a>");
-    text.split('<').skip(1).any(|tag| !is_link(&tag.to_ascii_lowercase()))
+/// Whether its only tags are whole links, one after the other: `<a href="…">…</a>`, in either kind of quotes as Apple
+/// writes them. A `<` before anything but a letter, `/`, `!` or `?` begins no tag.
+fn has_links_alone(text: &str) -> bool {
+    let mut is_open = false;
+    for rest in text.split('<').skip(1) {
+        if !rest.starts_with(|first: char| first.is_ascii_alphabetic() || "/!?".contains(first)) {
+            continue;
+        }
+        let is_end = rest.get(..3).is_some_and(|end| end.eq_ignore_ascii_case("/a>"));
+        if is_end != is_open || !(is_end || is_link(rest)) {
+            return false;
+        }
+        is_open = !is_open;
+    }
+    !is_open
+}
+
+/// `a href="…">` at the start, without other attributes.
+fn is_link(rest: &str) -> bool {
+    let link = || {
+        let (name, after) = rest.split_at_checked(1).filter(|(name, _)| name.eq_ignore_ascii_case("a"))?;
+        let spaced = after.trim_start();
+        let (href, after) = spaced.split_at_checked(4).filter(|_| !name.is_empty() && spaced.len() < after.len())?;
+        let quoted = after.trim_start().strip_prefix('=')?.trim_start();
+        let quote = quoted.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
+        let (address, after) = quoted[1..].split_once(quote)?;
+        Some(href.eq_ignore_ascii_case("href") && !address.trim().is_empty() && after.trim_start().starts_with('>'))
+    };
+    link().unwrap_or(false)
 }
 
 /// Whether braces hold what looks like a place of ours: `balance`, `to_next_reward`.
 fn is_place(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_the_only_tags() {
+        for good in [
+            "no tag",
+            "1 < 2, 3 > 2, <3",
+            "<a href=\"https://cards.example/?a=1&b=2\">Card</a>",
+            "<a href='tel:+49'>Call</a> or <A  HREF = \"mailto:a@b.example\" >write</A>",
+        ] {
+            assert!(has_links_alone(good), "{good}");
+        }
+        for bad in [
+            "<b>bold</b>",
+            "<a>x</a>",
+            "<a href=\"\">x</a>",
+            "<a href=x>x</a>",
+            "<ahref=\"x\">x</a>",
+            "<a href=\"x\" onclick=\"y\">x</a>",
+            "<a href=\"x\">x",
+            "x</a>",
+            "<a href=\"x\"><a href=\"y\">x</a></a>",
+            "<a href=\"x\"><b>x</b></a>",
+            "<!-- x -->",
+            "<script>x</script>",
+            "<a href=\"x",
+            "<é>",
+        ] {
+            assert_eq!(has_links_alone(bad), bad == "<é>", "{bad}");
+        }
+    }
 }

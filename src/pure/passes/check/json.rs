@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Value};
 
 use super::Findings;
+use crate::pure::text::{shown, shown_to};
 
 /// A value of which no object has a key twice.
 struct Strict(Value);
@@ -25,7 +26,7 @@ pub(super) fn read(bytes: &[u8], part: &str, findings: &mut Findings) -> Option<
         Err(error) => {
             findings.error(
                 part,
-                format!("it is no valid JSON: {error}"),
+                format!("it is no valid JSON: {}", shown_to(&error.to_string(), 200)),
                 "correct it; any JSON editor shows the place",
             );
             None
@@ -84,7 +85,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key \"{key}\" stands there twice")));
+                return Err(A::Error::custom(format!("the key \"{}\" stands there twice", shown(&key))));
             }
             map.insert(key, value);
         }

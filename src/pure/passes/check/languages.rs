@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Findings, fields};
 use crate::pure::passes::bundle::File;
+use crate::pure::text::{shown, shown_to};
 
 const ENDING: &str = ".lproj/pass.strings";
 
@@ -23,7 +24,7 @@ pub(super) fn judge(files: &[File], pass: Option<&Map<String, Value>>, findings:
         there.insert(tag);
         if !is_tag(tag) {
             let remedy = "name the folder by a language tag, as in de.lproj, en-GB.lproj or zh-Hans.lproj";
-            findings.warning(&file.name, format!("'{tag}' is no language"), remedy);
+            findings.warning(&file.name, format!("'{}' is no language", shown(tag)), remedy);
         }
         match strings(&file.bytes) {
             Ok(table) => {
@@ -53,13 +54,13 @@ fn one(file: &str, table: &BTreeMap<String, String>, findings: &mut Findings) {
         findings.note(file, "it translates nothing");
     }
     for (text, translation) in table {
-        let shown: String = text.chars().take(40).collect();
+        let shown = || shown_to(text, 40);
         if text.matches("%@").count() != translation.matches("%@").count() {
-            let what = format!("the translation of \"{shown}\" has another number of %@");
+            let what = format!("the translation of \"{}\" has another number of %@", shown());
             findings.error(file, what, "keep %@ in every language: the new value stands there");
         }
         if fields::is_unfilled(translation) {
-            let what = format!("the translation of \"{shown}\" shows a place that was not filled");
+            let what = format!("the translation of \"{}\" shows a place that was not filled", shown());
             findings.warning(file, what, "fill it, or leave the text out");
         }
     }
@@ -67,16 +68,18 @@ fn one(file: &str, table: &BTreeMap<String, String>, findings: &mut Findings) {
 
 /// The tables against each other and against the texts of the pass.
 fn together(tables: &BTreeMap<&str, BTreeMap<String, String>>, texts: &BTreeSet<String>, findings: &mut Findings) {
-    let keys: BTreeSet<&String> = tables.values().flat_map(BTreeMap::keys).collect();
+    // Those that matter, so that the work grows with the tables and not with their square.
+    let keys: BTreeSet<&String> =
+        tables.values().flat_map(BTreeMap::keys).filter(|key| texts.contains(key.as_str())).collect();
     for (tag, table) in tables {
         let file = format!("{tag}{ENDING}");
-        let lacking: Vec<&&String> =
-            keys.iter().filter(|key| texts.contains(**key) && !table.contains_key(**key)).collect();
-        if let Some(first) = lacking.first() {
-            let what = format!("it lacks {} texts that another language has, as \"{first}\"", lacking.len());
+        let has = table.keys().filter(|key| keys.contains(key)).count();
+        if let Some(first) = keys.iter().find(|key| !table.contains_key(key.as_str())) {
+            let lacking = keys.len() - has;
+            let what = format!("it lacks {lacking} texts that another language has, as \"{}\"", shown(first));
             findings.warning(&file, what, "translate every text in every language: a phone would show two");
         }
-        let idle = table.keys().filter(|key| !texts.contains(*key)).count();
+        let idle = table.len() - has;
         if idle > 0 {
             findings.note(&file, format!("{idle} of its texts do not stand in pass.json"));
         }
@@ -121,12 +124,15 @@ fn strings(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
     let mut rest = skip_space(&text)?;
     while !rest.is_empty() {
         let (key, after) = quoted(rest)?;
-        let after = skip_space(after)?.strip_prefix('=').ok_or_else(|| format!("after \"{key}\" there is no ="))?;
+        let after =
+            skip_space(after)?.strip_prefix('=').ok_or_else(|| format!("after \"{}\" there is no =", shown(&key)))?;
         let (value, after) = quoted(skip_space(after)?)?;
-        let after = skip_space(after)?.strip_prefix(';').ok_or_else(|| format!("after \"{value}\" there is no ;"))?;
-        if table.insert(key.clone(), value).is_some() {
-            return Err(format!("\"{key}\" stands there twice"));
+        let after =
+            skip_space(after)?.strip_prefix(';').ok_or_else(|| format!("after \"{}\" there is no ;", shown(&value)))?;
+        if table.contains_key(&key) {
+            return Err(format!("\"{}\" stands there twice", shown(&key)));
         }
+        table.insert(key, value);
         rest = skip_space(after)?;
     }
     Ok(table)
@@ -153,7 +159,7 @@ fn skip_space(text: &str) -> Result<&str, String> {
 
 /// The text in quotes at the start, and what follows it.
 fn quoted(text: &str) -> Result<(String, &str), String> {
-    let shown = || text.chars().take(20).collect::<String>();
+    let shown = || shown_to(text, 20);
     let rest = text.strip_prefix('"').ok_or_else(|| format!("no quotation mark before: {}", shown()))?;
     let mut value = String::new();
     let mut letters = rest.char_indices();

@@ -13,7 +13,13 @@ mod pictures;
 mod rules;
 mod signature;
 
+use std::collections::BTreeSet;
+
 use super::bundle::{self, File};
+use crate::pure::text::shown;
+
+/// The most findings that are kept: a hostile file may have millions, and nobody reads more.
+const FINDINGS_MAX: usize = 100;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +44,13 @@ impl Severity {
 }
 
 /// Something that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// The part it is about: `archive`, `manifest.json`, `signature`, `pass.json`, or a file.
+    /// The part it is about: `archive`, `manifest.json`, `signature`, `pass.json`, or a file as the archive names it.
     pub part: String,
-    /// What was found.
+    /// What was found. Foreign values in it are cut, and hold nothing that a terminal would obey.
     pub what: String,
     /// What to do; empty where nothing needs to be done.
     pub remedy: String,
@@ -83,8 +89,10 @@ pub struct Seen {
 pub struct Report {
     /// What the pass says about itself.
     pub seen: Seen,
-    /// The worst first.
+    /// The worst first; at most a hundred.
     pub findings: Vec<Finding>,
+    /// How many more there are, none of them worse than the last of `findings`.
+    pub more: usize,
 }
 
 impl Report {
@@ -94,18 +102,37 @@ impl Report {
     }
 }
 
-/// Findings as they are made.
+/// Findings as they are made: of each severity the first [`FINDINGS_MAX`], so that notes do not crowd out an error.
 #[derive(Debug, Default)]
 struct Findings {
     all: Vec<Finding>,
+    known: BTreeSet<Finding>,
+    /// By severity: how many are kept, and how many came after those.
+    counts: [(usize, usize); 3],
 }
 
 impl Findings {
     fn add(&mut self, severity: Severity, part: &str, what: impl Into<String>, remedy: &str) {
+        let (kept, more) = &mut self.counts[severity as usize];
         let finding = Finding { severity, part: part.to_owned(), what: what.into(), remedy: remedy.to_owned() };
-        if !self.all.contains(&finding) {
-            self.all.push(finding);
+        if self.known.contains(&finding) {
+            return;
         }
+        if *kept == FINDINGS_MAX {
+            *more += 1;
+            return;
+        }
+        *kept += 1;
+        self.known.insert(finding.clone());
+        self.all.push(finding);
+    }
+
+    /// The worst first, and how many are left out.
+    fn done(mut self) -> (Vec<Finding>, usize) {
+        self.all.sort_by_key(|finding| finding.severity);
+        let over = self.all.len().saturating_sub(FINDINGS_MAX);
+        self.all.truncate(FINDINGS_MAX);
+        (self.all, over + self.counts.iter().map(|(_, more)| more).sum::<usize>())
     }
 
     fn error(&mut self, part: &str, what: impl Into<String>, remedy: &str) {
@@ -136,8 +163,8 @@ pub fn check(bytes: &[u8], against: &Against) -> Report {
             "make a plain zip of the files, stored or deflated, at the top level",
         ),
     }
-    findings.all.sort_by_key(|finding| finding.severity);
-    Report { seen, findings: findings.all }
+    let (findings, more) = findings.done();
+    Report { seen, findings, more }
 }
 
 fn judge(files: &[File], bytes: usize, against: &Against, seen: &mut Seen, findings: &mut Findings) {
@@ -170,6 +197,7 @@ fn identifiers(seen: &Seen, signed: Option<&signature::Signed>, against: &Agains
             ("teamIdentifier", &seen.team_id, &signed.team_id),
         ] {
             if let Some(certificate) = certificate.as_ref().filter(|certificate| *certificate != pass) {
+                let (pass, certificate) = (shown(pass), shown(certificate));
                 findings.error("pass.json", format!("{key} is '{pass}', the certificate says '{certificate}'"), REMEDY);
             }
         }
@@ -180,12 +208,12 @@ fn identifiers(seen: &Seen, signed: Option<&signature::Signed>, against: &Agains
     match against.expected.iter().find(|(pass_type_id, _)| *pass_type_id == seen.pass_type_id) {
         None => findings.warning(
             "pass.json",
-            format!("'{}' is no pass type of this configuration", seen.pass_type_id),
+            format!("'{}' is no pass type of this configuration", shown(&seen.pass_type_id)),
             "check the right file, or add an [[apple]] table",
         ),
         Some((_, team)) if *team != seen.team_id => findings.error(
             "pass.json",
-            format!("teamIdentifier is '{}', the configuration says '{team}'", seen.team_id),
+            format!("teamIdentifier is '{}', the configuration says '{team}'", shown(&seen.team_id)),
             REMEDY,
         ),
         Some(_) => {}

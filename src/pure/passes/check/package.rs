@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use openssl::sha::sha1;
 
 use super::{Findings, json};
-use crate::pure::passes::bundle::{File, MANIFEST, SIGNATURE};
+use crate::pure::passes::bundle::{FILES_MAX, File, MANIFEST, SIGNATURE};
+use crate::pure::text::shown;
 
 /// A pass larger than this is slow to fetch on a bad line (wallets/apple.md section 1).
 const BYTES_AIM: usize = 300 * 1024;
@@ -32,17 +33,25 @@ pub(super) fn judge(files: &[File], bytes: usize, findings: &mut Findings) {
         let what = format!("the pass has {} KB", bytes / 1024);
         findings.warning("archive", what, "aim under 300 KB: fewer colours in pictures");
     }
-    manifest(files, findings);
+    manifest(files, &names, findings);
     files.iter().for_each(|file| one(file, findings));
 }
 
 /// The manifest covers exactly the files, with their hashes.
-fn manifest(files: &[File], findings: &mut Findings) {
+fn manifest(files: &[File], names: &BTreeSet<&str>, findings: &mut Findings) {
     let Some(manifest) = files.iter().find(|file| file.name == MANIFEST) else { return };
     let Some(manifest) = json::read(&manifest.bytes, MANIFEST, findings) else { return };
+    if manifest.len() > FILES_MAX {
+        let what = format!("it lists {} files, at most {FILES_MAX} are read", manifest.len());
+        return findings.error(MANIFEST, what, "list the files of the pass, and nothing else");
+    }
     for file in files.iter().filter(|file| file.name != MANIFEST && file.name != SIGNATURE) {
         let Some(listed) = manifest.get(&file.name) else {
-            findings.error(MANIFEST, format!("{} is not listed", file.name), "list every file, then sign again");
+            findings.error(
+                MANIFEST,
+                format!("{} is not listed", shown(&file.name)),
+                "list every file, then sign again",
+            );
             continue;
         };
         let hash: String = sha1(&file.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -50,12 +59,12 @@ fn manifest(files: &[File], findings: &mut Findings) {
             Some(listed) if listed == hash => {}
             Some(listed) if listed.eq_ignore_ascii_case(&hash) => findings.error(
                 MANIFEST,
-                format!("the hash of {} is in capitals", file.name),
+                format!("the hash of {} is in capitals", shown(&file.name)),
                 "write hashes in lower case",
             ),
             _ => findings.error(
                 MANIFEST,
-                format!("the hash of {} is not that of the file ({hash})", file.name),
+                format!("the hash of {} is not that of the file ({hash})", shown(&file.name)),
                 "the file was changed after signing, or the hash is no SHA-1: make and sign the manifest anew",
             ),
         }
@@ -63,7 +72,8 @@ fn manifest(files: &[File], findings: &mut Findings) {
     for name in manifest.keys() {
         if name == MANIFEST || name == SIGNATURE {
             findings.error(MANIFEST, format!("{name} is listed"), "leave out manifest.json and signature");
-        } else if !files.iter().any(|file| file.name == *name) {
+        } else if !names.contains(name.as_str()) {
+            let name = shown(name);
             findings.error(MANIFEST, format!("{name} is listed and not there"), "make and sign the manifest anew");
         }
     }

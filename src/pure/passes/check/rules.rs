@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Findings, currency, fields};
 use crate::pure::passes::design::Colour;
+use crate::pure::text::shown;
 
 const PART: &str = "pass.json";
 
@@ -54,8 +55,54 @@ const KNOWN: [&str; 32] = [
 
 const CODE_128: &str = "PKBarcodeFormatCode128";
 
-/// Encodings of messages that phones are known to take.
+/// Encodings of messages that every phone is known to take.
 const ENCODINGS: [&str; 5] = ["iso-8859-1", "latin1", "utf-8", "us-ascii", "ascii"];
+
+/// Other names of IANA's list of character sets, which a phone may know; Wallet makes nothing of any other name.
+const OTHER_ENCODINGS: [&str; 42] = [
+    "big5",
+    "cp437",
+    "euc-jp",
+    "euc-kr",
+    "gb18030",
+    "gb2312",
+    "gbk",
+    "hz-gb-2312",
+    "ibm437",
+    "iso-2022-cn",
+    "iso-2022-jp",
+    "iso-2022-kr",
+    "iso-8859-10",
+    "iso-8859-13",
+    "iso-8859-14",
+    "iso-8859-15",
+    "iso-8859-16",
+    "iso-8859-2",
+    "iso-8859-3",
+    "iso-8859-4",
+    "iso-8859-5",
+    "iso-8859-6",
+    "iso-8859-7",
+    "iso-8859-8",
+    "iso-8859-9",
+    "koi8-r",
+    "koi8-u",
+    "macintosh",
+    "shift_jis",
+    "tis-620",
+    "utf-16",
+    "utf-16be",
+    "utf-16le",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+];
 
 /// Bytes that the largest code of each kind takes at its lowest level of correction (ISO/IEC 18004, 15438, 24778); a
 /// longer Code 128 than this is wider than a phone.
@@ -209,18 +256,22 @@ fn codes(pass: &Map<String, Value>, findings: &mut Findings) {
 
 /// One barcode: what it is, and whether its text fits the encoding and the kind of code.
 fn code(barcode: &Value, findings: &mut Findings) {
+    const ENCODING: &str = "write \"iso-8859-1\", as scanners expect it, or \"utf-8\"";
     let get = |key: &str| barcode.get(key).and_then(Value::as_str);
     let format = get("format").unwrap_or("none");
     if !FORMATS.contains(&format) {
-        let what = format!("the barcode's format '{format}' is not known");
+        let what = format!("the barcode's format '{}' is not known", shown(format));
         findings.error(PART, what, "write PKBarcodeFormatQR, PDF417, Aztec or Code128");
     }
     let encoding = get("messageEncoding").unwrap_or_default().to_ascii_lowercase();
     if encoding.is_empty() {
         findings.error(PART, "a barcode has no messageEncoding", "write \"iso-8859-1\"");
-    } else if !ENCODINGS.contains(&encoding.as_str()) {
+    } else if OTHER_ENCODINGS.contains(&encoding.as_str()) {
         let what = format!("a barcode's messageEncoding '{encoding}' may not be known to every phone");
-        findings.warning(PART, what, "write \"iso-8859-1\", as scanners expect it, or \"utf-8\"");
+        findings.warning(PART, what, ENCODING);
+    } else if !ENCODINGS.contains(&encoding.as_str()) {
+        let what = format!("a barcode's messageEncoding '{}' is none of IANA's names", shown(&encoding));
+        findings.error(PART, what, ENCODING);
     }
     match get("message") {
         None | Some("") => findings.error(PART, "a barcode has no message", "write what the scanner is to read"),
@@ -457,7 +508,7 @@ fn rest(pass: &Map<String, Value>, findings: &mut Findings) {
         Some(_) => findings.error(PART, "userInfo is no object", "write what the app needs in braces"),
     }
     for key in pass.keys().filter(|key| !KNOWN.contains(&key.as_str()) && !STYLES.contains(&key.as_str())) {
-        findings.note(PART, format!("'{key}' is not known for a store card; phones leave it out"));
+        findings.note(PART, format!("'{}' is not known for a store card; phones leave it out", shown(key)));
     }
 }
 
@@ -465,7 +516,8 @@ fn rest(pass: &Map<String, Value>, findings: &mut Findings) {
 fn semantics(tags: &Map<String, Value>, findings: &mut Findings) {
     if let Some(balance) = tags.get("balance") {
         let amount = balance.get("amount").and_then(Value::as_str).is_some_and(is_decimal);
-        let currency = balance.get("currencyCode").and_then(Value::as_str).is_some_and(currency::is_code);
+        let currency = balance.get("currencyCode").and_then(Value::as_str);
+        let currency = currency.is_some_and(|code| currency::is_known(code) || currency::is_out_of_use(code));
         if !amount || !currency {
             let remedy = "write the amount in quotes with a point, and the currency by ISO 4217";
             findings.error(PART, "semantics.balance needs amount and currencyCode", remedy);
@@ -490,14 +542,19 @@ fn plain(at: &str, value: &Value, findings: &mut Findings) {
     match value {
         // What lies there is the app's own.
         _ if at == "userInfo" => {}
-        Value::Null => findings.error(PART, format!("{at} is null"), "leave out what has no value"),
+        Value::Null => findings.error(PART, format!("{} is null", shown(at)), "leave out what has no value"),
         Value::String(text) if text.chars().any(|letter| letter.is_control() && !"\n\r\t".contains(letter)) => {
-            findings.warning(PART, format!("{at} has signs that no phone shows"), "leave control characters out");
+            findings.warning(
+                PART,
+                format!("{} has signs that no phone shows", shown(at)),
+                "leave control characters out",
+            );
         }
         Value::Array(list) => list.iter().for_each(|inner| plain(at, inner, findings)),
         Value::Object(map) => {
             for (key, inner) in map {
-                let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                // Cut, so that a long key with much in it is not copied for all of that.
+                let path = if at.is_empty() { shown(key) } else { shown(&format!("{at}.{}", shown(key))) };
                 plain(&path, inner, findings);
             }
         }

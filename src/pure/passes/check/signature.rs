@@ -13,7 +13,8 @@ use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use super::{Against, Findings};
 use crate::pure::passes::bundle::SIGNATURE;
 use crate::pure::passes::der::{self, CONTEXT_0, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, SET};
-use crate::pure::passes::sign::{extension_of, seconds_of, shown_name, shown_time, usages_of};
+use crate::pure::passes::sign::{OTHER_KEY, extension_of, seconds_of, shown_name, shown_time, usages_of};
+use crate::pure::text::shown;
 
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
 const DATA: &str = "1.2.840.113549.1.7.1";
@@ -27,6 +28,9 @@ const PASS_TYPE: &str = "1.2.840.113635.100.6.1.16";
 
 /// SHA-256 of Apple's intermediate G4, which is known without a file (wallets/apple.md section 2).
 const WWDR_G4: &str = "ea4757885538dd8cb59ff4556f676087d83c85e70902c122e42c0808b5bce14c";
+
+/// The most certificates that are looked at; a signature has two or three.
+const CERTIFICATES_MAX: usize = 16;
 
 /// A clock that differs by less needs no words.
 const AHEAD_S: i64 = 3_600;
@@ -66,6 +70,12 @@ struct SignerInfo {
 pub(super) fn judge(manifest: &[u8], signature: &[u8], against: &Against, findings: &mut Findings) -> Option<Signed> {
     const ANEW: &str =
         "sign manifest.json anew: openssl cms -sign -binary -outform DER, with the WWDR certificate inside";
+    // What follows the CMS, OpenSSL and many others do not look at: it is signed by nobody.
+    let (signature, after) = signature.split_at(der::extent(signature).unwrap_or(signature.len()));
+    if !after.is_empty() {
+        let what = format!("it has {} bytes after the signature", after.len());
+        findings.error(SIGNATURE, what, "leave out what follows the CMS, or sign anew");
+    }
     let Ok(cms) = CmsContentInfo::from_der(signature) else {
         findings.error(SIGNATURE, "it is no CMS signature in DER", ANEW);
         return None;
@@ -91,12 +101,19 @@ pub(super) fn judge(manifest: &[u8], signature: &[u8], against: &Against, findin
     if outline.content != DATA || outline.version != 1 || signer.version != 1 {
         let what = format!(
             "it is of version {} and {} over content {}, Wallet wants version 1 over data",
-            outline.version, signer.version, outline.content
+            outline.version,
+            signer.version,
+            shown(&outline.content)
         );
         findings.error(SIGNATURE, what, ANEW);
     }
     let mut signed = Signed::default();
     attributes(signer, manifest, &mut signed, findings);
+    if outline.certificates.len() > CERTIFICATES_MAX {
+        let what = format!("{} certificates are inside", outline.certificates.len());
+        findings.error(SIGNATURE, what, "embed the signer's certificate and its intermediate");
+        return Some(signed);
+    }
     let certificates: Vec<X509> = outline.certificates.iter().filter_map(|der| X509::from_der(der).ok()).collect();
     let leaf = certificates.iter().find(|one| is_named(one, &signer.issuer_and_serial));
     let Some(leaf) = leaf else {
@@ -140,7 +157,11 @@ fn attributes(signer: &SignerInfo, manifest: &[u8], signed: &mut Signed, finding
             Some(MessageDigest::sha1())
         }
         other => {
-            findings.warning(SIGNATURE, format!("its digest is {other}"), "use SHA-256, which is known to be accepted");
+            findings.warning(
+                SIGNATURE,
+                format!("its digest is {}", shown(other)),
+                "use SHA-256, which is known to be accepted",
+            );
             None
         }
     };
@@ -235,7 +256,12 @@ fn chain(leaf: &X509, inside: &[X509], signed: &Signed, against: &Against, findi
     };
     let issuer = shown_name(leaf.issuer_name());
     let Some(intermediate) = inside.iter().find(issued) else {
-        let others: Vec<String> = inside.iter().map(|one| format!("'{}'", shown_name(one.subject_name()))).collect();
+        let is_named = |one: &X509| leaf.issuer_name().try_cmp(one.subject_name()).is_ok_and(|order| order.is_eq());
+        let told = |one: &X509| {
+            let other_key = if is_named(one) { OTHER_KEY } else { "" };
+            format!("'{}'{other_key}", shown_name(one.subject_name()))
+        };
+        let others: Vec<String> = inside.iter().map(told).collect();
         let what = format!("the intermediate '{issuer}' is not inside, only {}", others.join(", "));
         findings.error(SIGNATURE, what, INTERMEDIATE);
         return;

@@ -10,12 +10,16 @@ use super::{CertificateError, Origin};
 use crate::pure::passes::der::{
     self, CONTEXT_0, CONTEXT_3, Element, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE,
 };
+use crate::pure::text;
 
 /// Extended key usage: signing passes.
 const PASS_SIGNING: &str = "1.2.840.113635.100.4.14";
 
 /// Apple's extension that repeats the pass type.
 const PASS_TYPE: &str = "1.2.840.113635.100.6.1.16";
+
+/// Said of a certificate that could be the issuer by its name.
+pub(in crate::pure::passes) const OTHER_KEY: &str = " (the name fits, its key does not)";
 
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
 
@@ -100,7 +104,7 @@ pub(super) fn issuer_among(leaf: &X509Ref, origin: Origin, given: Vec<X509>) -> 
         return Err(CertificateError::Alone { issuer });
     }
     let told = |one: &X509| {
-        let other_key = if is_named(one) { " with another key" } else { "" };
+        let other_key = if is_named(one) { OTHER_KEY } else { "" };
         format!("'{}'{other_key}", shown(one.subject_name()))
     };
     Err(CertificateError::NoIntermediate { issuer, origin, given: given.iter().map(told).collect() })
@@ -118,11 +122,12 @@ pub(in crate::pure::passes) fn shown_time(seconds: i64) -> String {
         .map_or_else(|_| format!("second {seconds}"), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-/// A name as messages show it: the common name, and the unit where there is one.
+/// A name as messages show it: the common name, and the unit where there is one, each cut and without what a terminal
+/// would obey.
 pub(in crate::pure::passes) fn shown(name: &X509NameRef) -> String {
-    let common = subject_part(name, Nid::COMMONNAME).unwrap_or_else(|| "?".to_owned());
+    let common = subject_part(name, Nid::COMMONNAME).map_or_else(|| "?".to_owned(), |common| text::shown(&common));
     match subject_part(name, Nid::ORGANIZATIONALUNITNAME) {
-        Some(unit) => format!("{common}, OU={unit}"),
+        Some(unit) => format!("{common}, OU={}", text::shown(&unit)),
         None => common,
     }
 }

@@ -18,7 +18,7 @@ use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 pub use certificate::{Facts, chain_of_pem};
-pub(super) use certificate::{extension_of, seconds_of, shown as shown_name, shown_time, usages_of};
+pub(super) use certificate::{OTHER_KEY, extension_of, seconds_of, shown as shown_name, shown_time, usages_of};
 pub use cms::{SignError, Signer};
 
 /// What an operator runs to turn a foreign .p12 into one that is read.
@@ -37,6 +37,9 @@ pub enum KeyError {
     /// No check sum, so that nobody can tell a wrong password from a damaged file.
     #[error("it has no integrity check (MAC); {CONVERT}")]
     NoCheck,
+    /// No certificate.
+    #[error("it holds no certificate; export the certificate and its key together")]
+    NoCertificate,
     /// No private key, or one that belongs to none of the certificates.
     #[error(
         "it holds no private key that matches one of its {certificates} certificates; export the certificate together \
@@ -190,6 +193,9 @@ impl Identity {
     /// The one key and the certificate that belongs to it, the one that lasts longest where several do (a renewal may
     /// keep its key).
     fn of(mut keys: Vec<PKey<Private>>, mut certificates: Vec<X509>) -> Result<Self, KeyError> {
+        if certificates.is_empty() {
+            return Err(KeyError::NoCertificate);
+        }
         let none = KeyError::NoMatchingKey { certificates: certificates.len() };
         if keys.len() > 1 {
             return Err(KeyError::SeveralKeys(keys.len()));

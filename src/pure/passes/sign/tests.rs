@@ -277,7 +277,7 @@ fn certificates_that_sign_no_passes_are_refused() {
     assert!(error.contains("issued by 'Test Worldwide Developer Relations, OU=G4'"), "{error}");
     assert!(
         error.contains(
-            "none of the intermediates in wwdr ('Test Worldwide Developer Relations, OU=G4' with another key)"
+            "none of the intermediates in wwdr ('Test Worldwide Developer Relations, OU=G4' (the name fits, its key does not))"
         ),
         "{error}"
     );
