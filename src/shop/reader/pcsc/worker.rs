@@ -157,6 +157,7 @@ impl Worker {
         let connected = link.with_chip(&mut |held| {
             let attempt = reading.attempt(held);
             let release = reading.asked.config.release_override.unwrap_or(attempt.release);
+            let release = reading.attending.release(&attempt.end, release);
             if !through_chip {
                 found = Some(attempt);
                 return release;
@@ -286,6 +287,7 @@ impl Reading<'_> {
                 Report::Problem(problem) => (Err(problem), attempt.timing),
                 Report::Proofs(sealed) => {
                     let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| self.keys.open_all(sealed)).collect();
+                    let opened = self.attending.news(opened)?;
                     let opened_ns = self.shared.clock.boot_ns();
                     let chip_to_token_us = exchange::us_since(self.chip.seen_ns, opened_ns);
                     (Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing })
