@@ -111,9 +111,13 @@ impl Desk {
     }
 
     fn live_view(&self, name: &'static str, view: &ReaderView) {
-        let (now, till, data) = (self.clock.now(), view.till.clone(), json(view));
+        self.live_tell(name, Some(view.till.clone()), json(view));
+    }
+
+    fn live_tell(&self, name: &'static str, till: Option<String>, data: String) {
+        let now = self.clock.now();
         drop(self.till.ledger().write(move |txn| {
-            txn.live_append(&now, name, Some(&till), &data)?;
+            txn.live_append(&now, name, till.as_deref(), &data)?;
             Ok::<(), LedgerError>(())
         }));
     }
@@ -210,7 +214,9 @@ impl ScanSink for Desk {
 impl TapSink for Desk {
     fn tapped(&self, tap: ReaderTap) -> Decision {
         let ReaderTap { reader, till, shown, result, google_key, timing } = tap;
-        self.google_key.told(google_key);
+        if let Some(alarm) = self.google_key.told(google_key) {
+            self.live_tell("alarm", None, json(&alarm));
+        }
         if let Some((_, exchanges)) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).readers.get_mut(&reader)
         {
             *exchanges += 1;
