@@ -244,10 +244,10 @@ impl TapSink for Desk {
     }
 
     fn reader_changed(&self, status: ReaderStatus) {
-        let away = matches!(status.state, ReaderState::Gone | ReaderState::NoService);
+        let away = is_away(status.state);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.readers.get(&status.name).map(|(status, _)| status.state);
-        let was_away = before.is_none_or(|state| matches!(state, ReaderState::Gone | ReaderState::NoService));
+        let was_away = before.is_none_or(is_away);
         if status.state == ReaderState::Gone {
             seen.readers.remove(&status.name);
         } else {
@@ -270,6 +270,12 @@ impl TapSink for Desk {
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).service = service;
     }
+}
+
+/// Whether a reader in that state reads nothing for a reason of its own, which is told as `reader.down`. One that took a
+/// command and does not answer is as good as gone (apple-vas.md section 3).
+fn is_away(state: ReaderState) -> bool {
+    matches!(state, ReaderState::Gone | ReaderState::NoService | ReaderState::Stuck)
 }
 
 fn decision(view: &TapView) -> Decision {
