@@ -120,9 +120,13 @@ impl Desk {
     }
 
     fn live_view(&self, name: &'static str, view: &ReaderView) {
-        let (now, till, data) = (self.clock.now(), view.till.clone(), json(view));
+        self.live_tell(name, Some(view.till.clone()), json(view));
+    }
+
+    fn live_tell(&self, name: &'static str, till: Option<String>, data: String) {
+        let now = self.clock.now();
         drop(self.till.ledger().write(move |txn| {
-            txn.live_append(&now, name, Some(&till), &data)?;
+            txn.live_append(&now, name, till.as_deref(), &data)?;
             Ok::<(), LedgerError>(())
         }));
     }
@@ -239,7 +243,9 @@ impl ScanSink for Desk {
 impl TapSink for Desk {
     fn tapped(&self, tap: ReaderTap) -> Decision {
         let ReaderTap { reader, till, shown, result, google_key, timing } = tap;
-        self.google_key.told(google_key);
+        if let Some(alarm) = self.google_key.told(google_key) {
+            self.live_tell("alarm", None, json(&alarm));
+        }
         if let Some((_, exchanges)) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).readers.get_mut(&reader)
         {
             *exchanges += 1;
@@ -267,10 +273,10 @@ impl TapSink for Desk {
     }
 
     fn reader_changed(&self, status: ReaderStatus) {
-        let away = matches!(status.state, ReaderState::Gone | ReaderState::NoService);
+        let away = is_away(status.state);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.readers.get(&status.name).map(|(status, _)| status.state);
-        let was_away = before.is_none_or(|state| matches!(state, ReaderState::Gone | ReaderState::NoService));
+        let was_away = before.is_none_or(is_away);
         if status.state == ReaderState::Gone {
             seen.readers.remove(&status.name);
         } else {
@@ -293,6 +299,12 @@ impl TapSink for Desk {
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).service = service;
     }
+}
+
+/// Whether a reader in that state reads nothing for a reason of its own, which is told as `reader.down`. One that took a
+/// command and does not answer is as good as gone (apple-vas.md section 3).
+fn is_away(state: ReaderState) -> bool {
+    matches!(state, ReaderState::Gone | ReaderState::NoService | ReaderState::Stuck)
 }
 
 fn decision(view: &TapView) -> Decision {

@@ -27,7 +27,7 @@ const WAITING_MAX: usize = 64;
 /// A comment line this often keeps the connection known to be alive.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
-/// The live events: `tap.presented`, `tap.refused`, `card.updated`, `reader.up`, `reader.down`, ….
+/// The live events: `tap.presented`, `tap.refused`, `card.updated`, `reader.up`, `reader.down`, `alarm`, ….
 ///
 /// The first event is `hello`. With `Last-Event-ID` the stream goes on after that event; where it is older than 24 hours
 /// an event `reset` comes first, and the listener reads anew what it needs. A `tap.refused` with `disk_full` or

@@ -138,6 +138,11 @@ impl Keyring {
             // A phone: what it shows, its user wrote.
             return vec![Err(TokenProblem::NoPass)];
         };
+        // Type B's number (PUPI) may be another each time, and so may four bytes of a chip that takes APDUs: nobody is known
+        // by them (readers-and-scanners.md section 1.9).
+        if read.iso_dep && uid.len() == 4 {
+            return vec![Err(TokenProblem::NoPass)];
+        }
         if read.origin() == Origin::Forged {
             // An imitation of NXP's chips, which the owner asked to be found out.
             return vec![Err(TokenProblem::Unknown)];
@@ -157,9 +162,7 @@ impl Keyring {
             }
         }
         if read.wanted.uid {
-            // Four bytes on a chip that takes APDUs are no manufacturer's number (section 2.6).
-            let grade = if read.iso_dep && uid.len() == 4 { Grade::D } else { Grade::CMinus };
-            opened.push(Ok(token(Medium::Uid, grade, Claim::Chip(chip))));
+            opened.push(Ok(token(Medium::Uid, Grade::CMinus, Claim::Chip(chip))));
         }
         if opened.is_empty() {
             opened.push(Err(TokenProblem::NoPass));
@@ -323,6 +326,35 @@ mod tests {
         assert_eq!(keyring.scanned(&Code::printed("4006381333931")), Err(TokenProblem::Goods));
         let printed = keyring.scanned(&Code::printed(text.as_str())).unwrap();
         assert_eq!((printed.medium, printed.grade), (Medium::Barcode, Grade::C));
+    }
+
+    #[test]
+    fn a_number_that_is_another_one_each_time_is_nobody() {
+        use crate::pure::tap::tag::Wanted;
+
+        let keyring = Keyring { uid: Some(UidKey::new(&[5; 32])), ..keyring() };
+        let text = keyring.tokens.mint(1, CredentialId([6; 12])).unwrap();
+        let payload = [b"\x02en", text.as_bytes()].concat();
+        let message = [&[0xD1, 0x01, payload.len() as u8, b'T'][..], &payload].concat();
+        let wanted = Wanted { ndef: true, uid: true, ..Wanted::default() };
+        let seven = [0x04, 1, 2, 3, 4, 5, 6];
+        // UID, whether the chip takes APDUs, and the media of its tokens.
+        let cases: [(&[u8], bool, &[Medium]); 6] = [
+            (&seven, true, &[Medium::Ndef, Medium::Uid]),
+            (&seven, false, &[Medium::Ndef, Medium::Uid]),
+            (&[0x11, 1, 2, 3], false, &[Medium::Ndef, Medium::Uid]),
+            (&[0x11, 1, 2, 3], true, &[]),
+            (&[0x08, 1, 2, 3], true, &[]),
+            (&[0x08, 1, 2, 3], false, &[]),
+        ];
+        for (uid, iso_dep, media) in cases {
+            let ndef = Some(message.clone());
+            let read = TagRead { uid: Some(uid.to_vec()), ndef, wanted, iso_dep, signature: None };
+            let opened = keyring.open_all(&Sealed::Tag(read));
+            let tokens: Vec<Medium> = opened.iter().flatten().map(|token| token.medium).collect();
+            assert_eq!(tokens, media, "{uid:02X?} iso_dep {iso_dep}");
+            assert!(!media.is_empty() || opened == [Err(TokenProblem::NoPass)]);
+        }
     }
 
     fn smart_tap(value: &str) -> Opened {

@@ -124,6 +124,12 @@ enum Stage {
     Over,
 }
 
+/// Whether a status word is the chip's or the reader's no to the question; any other is a read that failed, as 6300 is at
+/// the edge of the field (readers-and-scanners.md section 1.8).
+fn says_no(status: StatusWord) -> bool {
+    matches!(status.code(), 0x6700..=0x68FF | 0x6900..=0x69FF | 0x6A00..=0x6BFF | 0x6D00..=0x6EFF)
+}
+
 /// The machine of a tag: one exchange.
 pub struct Tag {
     wanted: Wanted,
@@ -139,6 +145,8 @@ pub struct Tag {
     /// The largest file that the container allows.
     file_max: usize,
     command: Vec<u8>,
+    /// The command under way was sent before, and its answer was a failure.
+    asked_again: bool,
     signature: Option<[u8; 32]>,
     over: Option<Exchange>,
     notes: Vec<Note>,
@@ -168,6 +176,7 @@ impl Tag {
             chunk: CHUNK_MAX,
             file_max: 0,
             command: Vec::new(),
+            asked_again: false,
             signature: None,
             over: None,
             notes: Vec::new(),
@@ -176,8 +185,20 @@ impl Tag {
 
     fn go_on(&mut self, stage: Stage, command: Vec<u8>) -> Step {
         self.stage = stage;
+        self.asked_again = false;
         self.command.clone_from(&command);
         Step::Transmit(command)
+    }
+
+    /// A read failed. Once more, then the chip is not where it can be read: to go on with less would take a tag whose text
+    /// was not read for a bare chip.
+    fn failed(&mut self, status: StatusWord) -> Step {
+        if self.asked_again {
+            self.notes.push(Note::Status { command: self.command.clone(), status });
+            return self.end(Found::Problem(TapProblem::HoldStill));
+        }
+        self.asked_again = true;
+        Step::Transmit(self.command.clone())
     }
 
     fn end(&mut self, found: Found) -> Step {
@@ -294,6 +315,9 @@ impl Tag {
     }
 
     fn uid_read(&mut self, data: &[u8], status: StatusWord) -> Step {
+        if status != StatusWord::Success && !says_no(status) {
+            return self.failed(status);
+        }
         if status != StatusWord::Success || !(4..=10).contains(&data.len()) {
             return self.end(Found::OtherProtocol);
         }
@@ -311,8 +335,10 @@ impl Tag {
     /// Page 3 of a Type 2 tag: `E1`, version 1, the size of the data area in units of eight bytes (section 2.1). The same
     /// answer holds the first twelve bytes of that area.
     fn head_read(&mut self, data: &[u8], status: StatusWord) -> Step {
-        if status != StatusWord::Success {
-            return self.without_ndef(None);
+        match status {
+            StatusWord::Success => {}
+            status if says_no(status) => return self.without_ndef(None),
+            status => return self.failed(status),
         }
         match data {
             [0xE1, version, size, _, area @ ..] if data.len() == PAGES_AT_ONCE * 4 && version >> 4 == 1 => {
@@ -550,10 +576,34 @@ mod tests {
             let read = read(run(kind, ALL, &answers).1);
             assert_eq!((read.uid.as_deref(), read.ndef), (Some(&UID[..7]), None));
         }
+        // The chip or the reader says that it cannot be asked so.
+        for no in [[0x6A, 0x81], [0x6D, 0x00], [0x6E, 0x00], [0x69, 0x82], [0x67, 0x00]] {
+            let (sent, exchange) = run(Kind::Type2, ALL, &[UID, &no]);
+            assert_eq!((sent.len(), read(exchange).ndef), (2, None));
+            assert_eq!(run(Kind::Bare, ALL, &[&no]).1.found, Found::OtherProtocol);
+        }
         let without = Wanted { uid: false, ..ALL };
         assert_eq!(run(Kind::IsoDep, without, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::Bare, ALL, &[missing]).1.found, Found::OtherProtocol);
         assert_eq!(run(Kind::IsoDep, ALL, &[&[0x90]]).1.found, Found::Problem(TapProblem::HoldStill));
+    }
+
+    #[test]
+    fn a_read_that_fails_is_repeated_once_and_makes_no_bare_chip_of_a_tag() {
+        let failed: &[u8] = &[0x63, 0x00];
+        let head = [&[0xE1, 0x10, 0x12, 0][..], b"\x03\x08\xD1\x01\x04T\x02enL\xFE\x00", &OK].concat();
+        let hold_still = Found::Problem(TapProblem::HoldStill);
+        let (sent, exchange) = run(Kind::Type2, ALL, &[failed, UID, failed, &head]);
+        assert_eq!(sent, [&GET_UID[..], &GET_UID, &read_pages(3), &read_pages(3)]);
+        assert_eq!(read(exchange).texts(), ["L"]);
+        let (sent, exchange) = run(Kind::Type2, ALL, &[UID, failed, failed]);
+        assert_eq!((sent.len(), exchange.found), (3, hold_still.clone()));
+        for kind in [Kind::Type2, Kind::Bare] {
+            let (sent, exchange) = run(kind, ALL, &[failed, &[0x6F, 0x00]]);
+            assert_eq!((sent.len(), exchange.found), (2, hold_still.clone()), "{kind:?}");
+        }
+        let (sent, exchange) = run(Kind::IsoDep, ALL, &[&[0x6A, 0x82], failed, failed]);
+        assert_eq!((sent.len(), exchange.found), (3, hold_still));
     }
 
     #[test]

@@ -147,6 +147,15 @@ mod tests {
         assert_eq!((commands, exchange.found), (1, Found::OtherProtocol));
         let (commands, exchange) = run(both(), |_| Vec::new());
         assert_eq!((commands, exchange.found), (1, Found::Problem(TapProblem::HoldStill)));
+        // A locked Android phone may say so at once, and it is no Apple device in another state.
+        for (status, problem) in [
+            ([0x93, 0x00], TapProblem::UnlockPhone),
+            ([0x93, 0x02], TapProblem::ChoosePass),
+            ([0x93, 0xFF], TapProblem::UnlockPhone),
+        ] {
+            let (commands, exchange) = run(both(), |_| status.to_vec());
+            assert_eq!((commands, exchange.found), (1, Found::Problem(problem)), "{status:02X?}");
+        }
         // A lost state is selected again before the other wallet shows.
         let mut answers = 0;
         let mut android = Phone::new();

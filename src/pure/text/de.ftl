@@ -109,21 +109,24 @@ row-by-rules = { $told } (Regeln Version { $version }).
 stale-phone-ahead = Handy-Uhr geht { $wait } vor. Barcode scannen.
 stale-phone-behind = Handy-Uhr geht { $wait } nach. Barcode scannen.
 
+# Ein Chip, dessen Zähler hinter dem zuletzt gesehenen liegt: vielleicht die Kopie eines älteren Taps.
+stale-counter = Älterer Tap dieses Chips. Den Chip selbst neu auflegen.
+
 # Taps ohne Karte: eine Zeile für den Bildschirm, und was das Personal tun kann.
-tap-no_pass = Kein Pass von uns auf diesem Handy.
-tap-no_pass-advice = Kein Pass von uns auf diesem Handy. Den Gast bitten, den Pass in Wallet zu öffnen oder hinzuzufügen, oder den Barcode auf dem Pass scannen.
-tap-unlock_phone = Bitte am Handy bestätigen und neu auflegen.
-tap-unlock_phone-advice = Den Gast bitten, mit Face ID, Touch ID oder Code zu bestätigen und das Handy neu aufzulegen, oder den Barcode auf dem Pass scannen.
+tap-no_pass = Kein Pass und keine Karte von uns.
+tap-no_pass-advice = Kein Pass und keine Karte von uns. Bei einem Handy den Gast bitten, den Pass in der Wallet zu öffnen oder hinzuzufügen, oder den Barcode auf dem Pass scannen.
+tap-unlock_phone = Bitte Handy entsperren oder bestätigen, neu auflegen.
+tap-unlock_phone-advice = Den Gast bitten, auf das Handy zu sehen, es zu entsperren oder dort zu bestätigen und neu aufzulegen, oder den Barcode auf dem Pass scannen.
 tap-choose_pass = Bitte den Pass wählen und neu auflegen.
 tap-choose_pass-advice = Den Gast bitten, den Pass auf dem Bildschirm zu wählen und das Handy neu aufzulegen, oder den Barcode auf dem Pass scannen.
-tap-hold_still = Das Handy etwas länger auflegen.
-tap-hold_still-advice = Das Handy war zu früh weg. Etwas länger auflegen, oder den Barcode auf dem Pass scannen.
+tap-hold_still = Etwas länger auflegen.
+tap-hold_still-advice = Nicht bis zum Ende gelesen. Etwas länger auflegen, oder den Barcode auf dem Pass scannen.
 tap-foreign_key = Dieser Pass gehört nicht zu diesem Laden.
 tap-foreign_key-advice = Der Pass wurde mit einem Schlüssel ausgestellt, den dieser Laden nicht hat. Den Barcode auf dem Pass scannen und der Leitung Bescheid geben.
 tap-clock_suspect = Die Uhr der Kasse ist nicht gestellt. Barcode scannen.
 tap-clock_suspect-advice = Der Uhr dieser Kasse ist gerade nicht zu trauen, deshalb werden Handys nicht angenommen. Den Barcode auf dem Pass scannen und die Netzzeit prüfen.
 tap-chip_error = Nicht verstanden. Nochmal, oder Barcode scannen.
-tap-chip_error-advice = Handy und Leser haben sich nicht verstanden. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
+tap-chip_error-advice = Was aufgelegt wurde und der Leser haben sich nicht verstanden. Nochmal versuchen, oder den Barcode auf dem Pass scannen.
 
 # Nicht gebucht, was auch immer die Regeln sagen.
 unbooked-disk_full = Nichts gebucht: Der Speicher ist voll. Besuch notieren und der Leitung Bescheid geben.

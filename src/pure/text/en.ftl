@@ -109,21 +109,24 @@ row-by-rules = { $told } (rules version { $version }).
 stale-phone-ahead = Phone's clock is { $wait } fast. Scan the barcode.
 stale-phone-behind = Phone's clock is { $wait } slow. Scan the barcode.
 
+# A chip whose counter lies behind the one that was last seen: a copy of an older tap, perhaps.
+stale-counter = An older tap of this chip. Hold the chip itself again.
+
 # Taps that read no card: a line for the screen, and what the staff can do.
-tap-no_pass = No pass of ours on this phone.
-tap-no_pass-advice = No pass of ours on this phone. Ask the customer to open the pass in Wallet or to add it, or scan the barcode on the pass.
-tap-unlock_phone = Please confirm on the phone and hold it again.
-tap-unlock_phone-advice = Ask the customer to confirm with Face ID, Touch ID or code and to hold the phone again, or scan the barcode on the pass.
+tap-no_pass = No pass or card of ours.
+tap-no_pass-advice = No pass or card of ours. With a phone, ask the customer to open the pass in the wallet or to add it, or scan the barcode on the pass.
+tap-unlock_phone = Please unlock or confirm on the phone, and hold it again.
+tap-unlock_phone-advice = Ask the customer to see the phone, to unlock it or to confirm there, and to hold it again, or scan the barcode on the pass.
 tap-choose_pass = Please choose the pass and hold the phone again.
 tap-choose_pass-advice = Ask the customer to choose the pass on the screen and to hold the phone again, or scan the barcode on the pass.
-tap-hold_still = Hold the phone a little longer.
-tap-hold_still-advice = The phone left too early. Hold it a little longer, or scan the barcode on the pass.
+tap-hold_still = Hold it a little longer.
+tap-hold_still-advice = It could not be read to its end. Hold it a little longer, or scan the barcode on the pass.
 tap-foreign_key = This pass was not issued for this shop.
 tap-foreign_key-advice = The pass was issued with a key that this shop does not have. Scan the barcode on the pass and tell the owner.
 tap-clock_suspect = The till's clock is not set. Scan the barcode.
 tap-clock_suspect-advice = The clock of this till cannot be trusted at the moment, so phones are not accepted. Scan the barcode on the pass and check the network time.
 tap-chip_error = Not understood. Try again or scan the barcode.
-tap-chip_error-advice = The phone and the reader did not understand each other. Try again, or scan the barcode on the pass.
+tap-chip_error-advice = What was held there and the reader did not understand each other. Try again, or scan the barcode on the pass.
 
 # Taps that could not be booked, whatever the rules say.
 unbooked-disk_full = Nothing was booked: the disk is full. Note the visit on paper and tell the owner.

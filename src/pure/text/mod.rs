@@ -100,7 +100,12 @@ pub fn refusal_shown(language: Language, refusal: &Refusal, max: Option<&str>) -
 /// phone's clock, because ours was found to be right.
 pub fn stale_token(language: Language, ahead_s: i64) -> String {
     let id = if ahead_s < 0 { "stale-phone-behind" } else { "stale-phone-ahead" };
-    line(&fill(language, id, &[("wait", duration(language, ahead_s.saturating_abs()).into())]))
+    line(&fill(language, id, &[("wait", nearest(language, ahead_s.saturating_abs()).into())]))
+}
+
+/// The line for a chip whose counter lies behind the one that was last seen.
+pub fn stale_counter(language: Language) -> String {
+    line(&fill(language, "stale-counter", &[]))
 }
 
 /// The line for a code of goods or of a coupon that was scanned in place of a card's.
@@ -178,13 +183,23 @@ pub fn smart_tap_status(language: Language, status: u16) -> Option<String> {
 /// A duration of `seconds` in one whole unit, rounded up, so that whoever waits that long is not sent away again: "45 s",
 /// "12 min", "3 h", "2 days". Negative ones read as 0 s.
 pub fn duration(language: Language, seconds: i64) -> String {
+    whole_units(language, seconds, |seconds, unit| seconds.div_ceil(unit))
+}
+
+/// As [`duration`], rounded to the nearest whole unit, half of one up: what a difference is called.
+fn nearest(language: Language, seconds: i64) -> String {
+    whole_units(language, seconds, |seconds, unit| seconds.saturating_add(unit / 2) / unit)
+}
+
+fn whole_units(language: Language, seconds: i64, round: impl Fn(u64, u64) -> u64) -> String {
     let seconds = seconds.max(0).unsigned_abs();
-    let (id, count) = match seconds {
-        0..=90 => ("duration-s", seconds),
-        91..=5_400 => ("duration-min", seconds.div_ceil(60)),
-        5_401..=172_800 => ("duration-h", seconds.div_ceil(3_600)),
-        _ => ("duration-days", seconds.div_ceil(86_400)),
+    let (id, unit) = match seconds {
+        0..=90 => ("duration-s", 1),
+        91..=5_400 => ("duration-min", 60),
+        5_401..=172_800 => ("duration-h", 3_600),
+        _ => ("duration-days", 86_400),
     };
+    let count = round(seconds, unit);
     fill(language, id, &[("count", FluentValue::from(count))])
 }
 

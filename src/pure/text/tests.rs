@@ -233,7 +233,9 @@ fn refusals_show_their_figures() {
 #[test]
 fn a_stale_pass_names_the_clock_and_the_difference() {
     let cases = [
-        (721, "Phone's clock is 13 min fast. Scan the barcode.", "Handy-Uhr geht 13 min vor. Barcode scannen."),
+        (721, "Phone's clock is 12 min fast. Scan the barcode.", "Handy-Uhr geht 12 min vor. Barcode scannen."),
+        (310, "Phone's clock is 5 min fast. Scan the barcode.", "Handy-Uhr geht 5 min vor. Barcode scannen."),
+        (-330, "Phone's clock is 6 min slow. Scan the barcode.", "Handy-Uhr geht 6 min nach. Barcode scannen."),
         (
             -86_400 * 3,
             "Phone's clock is 3 days slow. Scan the barcode.",

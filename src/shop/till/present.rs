@@ -191,6 +191,7 @@ impl Till {
                     Unresolved::Stale { ahead_s, .. } => {
                         told.text = text::stale_token(self.settings().language, ahead_s)
                     }
+                    Unresolved::CounterBehind(_) => told.text = text::stale_counter(self.settings().language),
                     Unresolved::WrongMedium { bound, .. } => told.bound_medium = Some(bound),
                     _ => {}
                 }

@@ -16,7 +16,8 @@ const CAPABILITY_VAS: u8 = 0x08;
 pub(super) enum SelectAnswer {
     /// 9000 with the label of Apple's wallet. `vas_possible` is its own word on whether VAS may be performed.
     ApplePay { vas_possible: bool },
-    /// 9000 with another label (`AndroidPay`: Google's wallet), or without the template that a wallet answers.
+    /// 9000 with another label (`AndroidPay`: Google's wallet), or without the template that a wallet answers; 93xx, by
+    /// which Google's wallet asks something of its owner (google-smart-tap.md section 10).
     OtherWallet,
     /// 6A82: no such application, so no Apple device.
     NotThere,
@@ -38,6 +39,7 @@ impl SelectAnswer {
         match status {
             StatusWord::Success if bytes.len() > RESPONSE_MAX => SelectAnswer::Malformed(TOO_LONG),
             StatusWord::Success => Self::parse_template(data),
+            StatusWord::Other(0x9300..=0x93FF) => SelectAnswer::OtherWallet,
             StatusWord::NotFound => SelectAnswer::NotThere,
             StatusWord::NotSupported => SelectAnswer::NoVas,
             StatusWord::WrongLength

@@ -86,6 +86,9 @@ pub(super) fn decrypt_bundle(bundle: &Bundle) -> Result<Vec<u8>, &'static str> {
     if flags & ENCRYPTED == 0 {
         return Err("a record bundle in clear after a session was negotiated");
     }
+    if flags & !(ENCRYPTED | COMPRESSED) != 0 {
+        return Err("a record bundle with flags that there are not");
+    }
     let (sealed, mac) = body.split_last_chunk::<MAC_LENGTH>().ok_or(SHORT)?;
     let (iv, ciphertext) = sealed.split_first_chunk::<IV_LENGTH>().ok_or(SHORT)?;
     let (aes_key, mac_key) = session_keys(bundle)?;
@@ -138,10 +141,10 @@ pub fn pass_values(plain: &[u8]) -> Result<Vec<PassValue>, NdefError> {
     Ok(values)
 }
 
-/// Whether a record of an `asv` is the object of a pass: neither the issuer nor the customer, who are no pass, nor anything
-/// of a later version.
+/// Whether a record of an `asv` is the object of a pass of the kinds that are asked for, loyalty and generic: the others
+/// (an offer, a ticket, the customer) are no pass of ours, whatever value they carry.
 fn is_pass(record: &Record<'_>) -> bool {
-    const PASSES: [&[u8]; 9] = [b"ly", b"of", b"gc", b"pl", b"et", b"fl", b"tr", b"gr", b"gp"];
+    const PASSES: [&[u8]; 2] = [b"ly", b"gr"];
     PASSES.contains(&record.name())
 }
 

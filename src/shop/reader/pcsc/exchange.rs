@@ -44,6 +44,8 @@ pub enum End {
     Sealed(Vec<Sealed>),
     /// The chip answered, and there is nothing for us.
     Problem(TapProblem),
+    /// It answered later than its protocol allows. It may lie there still, and is slow.
+    Late,
     /// The chip left, or the line to it broke.
     Fault(ChipFault),
 }
@@ -107,7 +109,7 @@ impl Run<'_> {
                 Ok(answer) => {
                     let budget_ns = machine.exchange_ms_max().saturating_mul(1_000_000);
                     if (self.observer.now_ns() - began_ns).max(0).unsigned_abs() > budget_ns {
-                        return Some((End::Problem(TapProblem::HoldStill), Release::Leave));
+                        return Some((End::Late, Release::Leave));
                     }
                     step = machine.feed(&answer);
                 }
@@ -137,7 +139,7 @@ impl Run<'_> {
         let answer = answer.map_err(End::Fault)?;
         // An answer this late is no use to the customer, who has given up (apple-vas.md section 11).
         if (now_ns - sent_ns).max(0).unsigned_abs() > wait_ns_max {
-            return Err(End::Problem(TapProblem::HoldStill));
+            return Err(End::Late);
         }
         Ok(answer)
     }
@@ -263,14 +265,14 @@ mod tests {
     fn an_answer_in_time_is_used_and_a_later_one_ends_the_tap() {
         assert!(matches!(run(&[(1, sealed())], vec![ok(1_000)]).0.end, End::Sealed(_)));
         let (attempt, _) = run(&[(2, sealed())], vec![ok(1_001)]);
-        assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::HoldStill), 1));
+        assert_eq!((attempt.end, attempt.timing.apdus), (End::Late, 1));
     }
 
     #[test]
     fn answers_that_are_each_in_time_may_not_add_up_to_too_long() {
         assert!(matches!(run(&[(3, sealed())], vec![ok(900), ok(900), ok(700)]).0.end, End::Sealed(_)));
         let (attempt, _) = run(&[(3, sealed())], vec![ok(900), ok(900), ok(701)]);
-        assert_eq!((attempt.end, attempt.timing.apdus), (End::Problem(TapProblem::HoldStill), 3));
+        assert_eq!((attempt.end, attempt.timing.apdus), (End::Late, 3));
         // Each protocol has its own time.
         let (attempt, _) = run(&[(2, Found::OtherProtocol), (2, sealed())], vec![ok(900), ok(900), ok(900), ok(900)]);
         assert!(matches!(attempt.end, End::Sealed(_)));

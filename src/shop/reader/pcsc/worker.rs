@@ -11,7 +11,7 @@ use crate::base::clock::Clock;
 use crate::pure::tap::keyring::Keyring;
 use crate::pure::tap::originality::Way;
 use crate::pure::tap::scan::card::CodeCard;
-use crate::pure::tap::{Machine, Note, Opened, Release, TapProblem};
+use crate::pure::tap::{Machine, Note, Opened, Release, TapProblem, TokenProblem};
 use crate::shop::reader::{Decision, Feedback, GoogleKey, ReaderTap, Shown, TapSink, TapTiming};
 
 use super::attending::{Attending, Next, Report};
@@ -157,6 +157,7 @@ impl Worker {
         let connected = link.with_chip(&mut |held| {
             let attempt = reading.attempt(held);
             let release = reading.asked.config.release_override.unwrap_or(attempt.release);
+            let release = reading.attending.release(&attempt.end, release);
             if !through_chip {
                 found = Some(attempt);
                 return release;
@@ -286,12 +287,25 @@ impl Reading<'_> {
                 Report::Problem(problem) => (Err(problem), attempt.timing),
                 Report::Proofs(sealed) => {
                     let opened: Vec<Opened> = sealed.iter().flat_map(|sealed| self.keys.open_all(sealed)).collect();
+                    let opened = self.attending.news(opened)?;
+                    tell_foreign_keys(reader, &opened);
                     let opened_ns = self.shared.clock.boot_ns();
                     let chip_to_token_us = exchange::us_since(self.chip.seen_ns, opened_ns);
                     (Ok(opened), TapTiming { chip_to_token_us, ..attempt.timing })
                 }
             };
         Some(tapped(self.shared, reader, &self.asked, result, google_key, timing))
+    }
+}
+
+/// A pass that was sealed for a key that the shop does not have: which one tells the operator whose it is, or which of
+/// the shop's own is missing (apple-vas.md section 8). The key id is public; the cryptogram stays out of the log.
+fn tell_foreign_keys(reader: &str, opened: &[Opened]) {
+    for problem in opened.iter().filter_map(|opened| opened.as_ref().err()) {
+        if let TokenProblem::ForeignKey { key_id } = problem {
+            let key_id = format!("{:08x}", u32::from_be_bytes(*key_id));
+            tracing::warn!(reader, key_id, "pass issued with a key that this shop does not have");
+        }
     }
 }
 
