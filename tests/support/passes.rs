@@ -14,7 +14,7 @@ use stampd::pure::passes::apple::{self, Issuer, PassType, Updates};
 use stampd::pure::passes::bundle::{Draft, Packer};
 use stampd::pure::passes::sign::Signer;
 use stampd::pure::passes::{
-    Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, State, Tier, strip,
+    Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, Reward, State, Tier, strip,
 };
 use stampd::tools::demo;
 
@@ -103,6 +103,7 @@ fn plain(programme: &str, title: &str, kind: Kind) -> Face {
         pending: 0,
         next_reward: None,
         rewards_available: 0,
+        ready: Vec::new(),
         tier: None,
         cashback_bp: None,
         worth: None,
@@ -127,12 +128,17 @@ fn plain(programme: &str, title: &str, kind: Kind) -> Face {
     }
 }
 
+fn named(reward: &str) -> Reward {
+    Reward { name: reward.to_owned(), value: (reward == "off5").then_some(Money { minor: 500 }) }
+}
+
 fn stamps(programme: &str, title: &str, reward: &str, of: i64, done: i64) -> Face {
     Face {
         unit: "stamp".to_owned(),
         balance: done,
-        next_reward: Some(Progress { reward: reward.to_owned(), of, done }),
+        next_reward: Some(Progress::straight(named(reward), of, done)),
         rewards_available: 1,
+        ready: vec![named(reward)],
         next_expiry: Some(NextExpiry { last_day: date(2026, 12, 22), amount: 1 }),
         ..plain(programme, title, Kind::Stamps)
     }
@@ -143,8 +149,9 @@ fn points(programme: &str, pending: i64) -> Face {
     Face {
         balance: 180,
         pending,
-        next_reward: Some(Progress { reward: "free_item".to_owned(), of: 250, done: 180 }),
+        next_reward: Some(Progress::straight(named("free_item"), 250, 180)),
         rewards_available: 1,
+        ready: vec![named("off5")],
         tier: Some(Tier {
             name: names[1].clone(),
             place: 1,

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::design::{Blank, Design, Piece, Text, pieces};
-use super::face::{Face, Kind};
+use super::face::{Face, Kind, Reward};
 use crate::pure::domain::Moment;
 use crate::pure::text::{Language, day, money, number, percent};
 
@@ -44,10 +44,10 @@ pub fn sole_blank(text: &str) -> Option<Blank> {
 }
 
 /// A reward's name for people.
-pub fn reward_name(name: &str, tag: &str, design: &Design) -> String {
-    let texts = design.rewards.get(name);
+fn reward_name(reward: &Reward, tag: &str, design: &Design) -> String {
+    let texts = design.rewards.get(&reward.name);
     let named = texts.and_then(|texts| texts.get(tag).or_else(|| texts.get("en")));
-    named.cloned().unwrap_or_else(|| name.replace(['_', '-'], " "))
+    named.cloned().unwrap_or_else(|| reward.name.replace(['_', '-'], " "))
 }
 
 /// The last day of a card that ends.
@@ -65,10 +65,16 @@ fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String
         Blank::Pending if face.pending == 0 => return None,
         Blank::Pending => units(face.pending),
         Blank::Done => units(way?.done),
-        Blank::Goal => units(way?.of),
-        Blank::ToNextReward => units(way?.left()),
+        Blank::Goal => units(way?.goal),
+        Blank::ToNextReward => units(way?.left),
         Blank::NextReward => reward_name(&way?.reward, tag, design),
         Blank::RewardsAvailable => face.rewards_available.to_string(),
+        Blank::ReadyReward => reward_name(face.ready.first()?, tag, design),
+        Blank::ReadyRewards if face.ready.is_empty() => return None,
+        Blank::ReadyRewards => {
+            let names: Vec<String> = face.ready.iter().map(|reward| reward_name(reward, tag, design)).collect();
+            names.join(", ")
+        }
         Blank::Tier => face.tier.as_ref()?.name.clone(),
         Blank::NextTier => face.tier.as_ref()?.next.as_ref()?.0.clone(),
         Blank::ToNextTier => {

@@ -67,8 +67,8 @@ fn in_address(name: &str) -> String {
 /// How far the card is, for its picture.
 fn count(face: &Face) -> i64 {
     match (face.kind, &face.next_reward, &face.tier) {
-        (Kind::Stamps, Some(way), _) => way.done,
-        (_, Some(way), _) => way.done.saturating_mul(10) / way.of.max(1),
+        (Kind::Stamps, Some(way), _) => way.shown(),
+        (_, Some(way), _) => way.shown().saturating_mul(10) / way.of.max(1),
         (_, None, Some(tier)) => i64::from(tier.permille) / 100,
         _ => 0,
     }

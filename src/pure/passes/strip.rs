@@ -23,7 +23,7 @@ pub use art::{ArtError, Drawing, check, colours_of, of_png};
 pub(super) use canvas::{Canvas, escaped, text_width};
 
 use super::design::{Design, StripKind};
-use super::face::Face;
+use super::face::{Face, Progress};
 use super::image::Image;
 
 /// Width of a strip at 1x, in pixels (wallets/apple.md section 1).
@@ -65,12 +65,40 @@ pub enum StripError {
 /// Everything of a card that its strip shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Picture {
-    /// Circles, how many of them are stamped (none where nothing is left to reach), and rewards to show, at most three.
-    Stamps { circles: Option<(u8, u8)>, ready: u8 },
+    /// Circles, how many of them are stamped, where rewards lie (a bit each; nothing of this where nothing is left to reach),
+    /// and rewards to show, at most three.
+    Stamps { circles: Option<Circles>, ready: u8 },
     /// The way to the next reward in 24ths, whether one can be used, and the level.
     Points { way: u8, is_ready: bool, level: Option<Level> },
     /// The level.
     Cashback { level: Option<Level> },
+}
+
+/// The circles of a stamp card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Circles {
+    of: u8,
+    done: u8,
+    /// Those on which a reward lies, the first in the lowest bit.
+    marks: u64,
+}
+
+impl Circles {
+    fn of(way: &Progress) -> Self {
+        let of = way.of.clamp(1, CIRCLES_MAX);
+        let last = 1 << (of - 1);
+        // A way that is drawn in proportion shows its end alone.
+        let inside = way.marks.iter().filter(|at| of == way.of && (1..of).contains(*at));
+        Self {
+            of: of as u8,
+            done: in_parts(way.done, way.of, of),
+            marks: inside.fold(last, |marks, at| marks | 1 << (at - 1)),
+        }
+    }
+
+    fn has_mark(self, place: usize) -> bool {
+        self.marks >> place.min(63) & 1 == 1
+    }
 }
 
 /// A level among all, with the way to the next one in tenths.
@@ -97,10 +125,7 @@ impl Picture {
         });
         match design.strip {
             StripKind::Stamps => {
-                let circles = face.next_reward.as_ref().map(|way| {
-                    let of = way.of.clamp(1, CIRCLES_MAX);
-                    (of as u8, in_parts(way.done, way.of, of))
-                });
+                let circles = face.next_reward.as_ref().map(Circles::of);
                 Self::Stamps { circles, ready: face.rewards_available.clamp(0, 3) as u8 }
             }
             StripKind::Points => {
@@ -118,7 +143,12 @@ impl Picture {
             level.map_or_else(String::new, |level| format!("-level{}of{}at{}", level.place, level.of, level.tenths))
         };
         match self {
-            Self::Stamps { circles: Some((of, done)), ready } => format!("stamps-{done}of{of}-ready{ready}"),
+            Self::Stamps { circles: Some(Circles { of, done, marks }), ready } if marks == 1 << (of - 1) => {
+                format!("stamps-{done}of{of}-ready{ready}")
+            }
+            Self::Stamps { circles: Some(Circles { of, done, marks }), ready } => {
+                format!("stamps-{done}of{of}at{marks:x}-ready{ready}")
+            }
             Self::Stamps { circles: None, ready } => format!("stamps-ready{ready}"),
             Self::Points { way, is_ready, level } => {
                 format!("points-{way}-ready{}{}", u8::from(is_ready), level_key(level))

@@ -214,8 +214,8 @@ fn typed(field: &Field, face: &Face) -> Option<Map<String, Value>> {
         Blank::Balance => units(face.balance)?,
         Blank::Pending => units(face.pending)?,
         Blank::Done => units(way?.done)?,
-        Blank::Goal => units(way?.of)?,
-        Blank::ToNextReward => units(way?.left())?,
+        Blank::Goal => units(way?.goal)?,
+        Blank::ToNextReward => units(way?.left)?,
         Blank::RewardsAvailable => number(face.rewards_available),
         Blank::Worth => money(face.worth?.minor)?,
         Blank::ToNextTier => {

@@ -26,7 +26,7 @@ pub fn object(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if let Some(second) = second_points(face) {
         put(&mut object, "secondaryLoyaltyPoints", second);
     }
-    codes(&mut object, issuer, &face.codes, &face.serial.to_string());
+    codes(&mut object, issuer, &face.codes, &face.serial.grouped());
     if issuer.picture_counts()
         && let Some(picture) = issuer.picture(design, face)
     {
@@ -117,7 +117,7 @@ fn points(face: &Face) -> Value {
     let (word, balance) = match face.kind {
         Kind::Stamps => {
             let shown = match &face.next_reward {
-                Some(way) => format!("{}/{}", way.done, way.of),
+                Some(way) => format!("{}/{}", way.done, way.goal),
                 None => face.balance.to_string(),
             };
             (WalletWord::Stamps, json!({ "string": shown }))
@@ -132,7 +132,7 @@ fn points(face: &Face) -> Value {
 fn second_points(face: &Face) -> Option<Value> {
     match face.kind {
         Kind::Stamps => Some(labelled(WalletWord::Rewards, number(face.rewards_available, 0))),
-        Kind::Points => face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left(), face.scale))),
+        Kind::Points => face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left, face.scale))),
         Kind::Cashback => face.cashback_bp.map(|bp| labelled(WalletWord::Rate, json!({ "string": percent(bp) }))),
     }
 }
