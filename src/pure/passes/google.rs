@@ -13,7 +13,7 @@ mod words;
 
 use serde_json::{Map, Value, json};
 
-use super::{Design, Face, Kind};
+use super::{Design, Face, Kind, strip};
 use crate::pure::text::WalletWord;
 
 pub use object::{object, object_lean};
@@ -34,20 +34,40 @@ pub struct Issuer {
     pub smart_tap: bool,
     /// Address of the round logo, https; Google refuses a class without one.
     pub logo_url: Option<String>,
-    /// Address of the wide picture, https, with the places `{design}` and `{count}`.
+    /// Address of the wide picture, https, with the places of [`PLACES`]. Google keeps a picture by its address: each
+    /// picture needs one of its own, so all that it shows must stand there, or `{state}`, which names all of it.
     pub image_url: Option<String>,
 }
 
+/// What an address of a picture may ask for: `{design}` is the design's name; `{count}` how far the card is, in stamps, on
+/// other cards in tenths of the way to the next reward or level; `{goal}` the stamps of the whole card, on other cards the
+/// units of the next reward; `{ready}` how many rewards can be used, 3 for more, on cards without stamps 0 or 1; `{level}`
+/// the level's place from 0; `{state}` what the strip of Apple's pass shows, artwork and all.
+pub const PLACES: [&str; 6] = ["{design}", "{count}", "{goal}", "{ready}", "{level}", "{state}"];
+
 impl Issuer {
-    /// The wide picture of a card: where the address has `{count}`, one for each stamp (0 to the whole way), on other
-    /// cards one for each tenth of the way to the next reward or level (0 to 10). None without an address.
+    /// The wide picture of a card. None without an address.
     fn picture(&self, design: &Design, face: &Face) -> Option<String> {
         let address = self.image_url.as_ref()?;
-        Some(address.replace("{design}", &in_address(&design.name)).replace("{count}", &count(face).to_string()))
+        let ready = face.rewards_available.clamp(0, if face.kind == Kind::Stamps { 3 } else { 1 });
+        let filled = PLACES.iter().filter(|place| address.contains(**place)).fold(address.clone(), |address, place| {
+            let value = match *place {
+                "{count}" => count(face).to_string(),
+                "{goal}" => face.next_reward.as_ref().map_or(0, |way| way.of).to_string(),
+                "{ready}" => ready.to_string(),
+                "{level}" => face.tier.as_ref().map_or(0, |tier| tier.place).to_string(),
+                "{state}" => strip::state(design, face),
+                _ => in_address(&design.name),
+            };
+            address.replace(place, &value)
+        });
+        Some(filled)
     }
 
-    fn picture_counts(&self) -> bool {
-        self.image_url.as_ref().is_some_and(|address| address.contains("{count}"))
+    /// Whether a card has a picture of its own.
+    fn picture_varies(&self) -> bool {
+        let address = self.image_url.as_deref().unwrap_or_default();
+        PLACES.iter().any(|place| *place != "{design}" && address.contains(place))
     }
 }
 
@@ -113,7 +133,7 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if let Some(logo) = &issuer.logo_url {
         put(&mut class, "programLogo", image(logo, design, face));
     }
-    if !issuer.picture_counts()
+    if !issuer.picture_varies()
         && let Some(picture) = issuer.picture(design, face)
     {
         put(&mut class, "heroImage", image(&picture, design, face));

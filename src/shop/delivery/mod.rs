@@ -28,7 +28,7 @@ use crate::base::clock::Clock;
 use crate::pure::domain::{Now, Serial};
 use crate::pure::passes::apple::{self, PassType};
 use crate::pure::passes::bundle::{Draft, Packer};
-use crate::pure::passes::jwt::LinkTerms;
+use crate::pure::passes::jwt::{LinkTerms, SaveKind, SaveLink};
 use crate::pure::passes::sign::Signer;
 use crate::pure::passes::{Design, Face, google};
 use crate::shop::till::Till;
@@ -82,7 +82,7 @@ pub struct GooglePass {
     /// The loyalty object.
     pub object: Value,
     /// The link that saves the card; none where no service account is configured.
-    pub save_url: Option<String>,
+    pub save: Option<SaveLink>,
 }
 
 /// What making a pass came to.
@@ -191,28 +191,28 @@ impl Passes {
         Ok(outcome)
     }
 
-    /// What Google Wallet keeps of a card.
+    /// What Google Wallet keeps of a card, with a link of the kind that is asked for, else of the best that is short enough.
     ///
     /// # Errors
     /// No such card; no issuer configured; the clock is not trusted, so that no link can be dated.
-    pub fn google(&self, serial: Serial, now: &Now) -> Result<GooglePass, PassFault> {
+    pub fn google(&self, serial: Serial, ask: Option<SaveKind>, now: &Now) -> Result<GooglePass, PassFault> {
         let material = self.material();
         let desk = material.google.as_ref().ok_or(PassFault::NoIssuer)?;
         let face = self.face(serial, now)?;
         let design = design_of(&material, &face)?;
-        let save_url = match &desk.account {
+        let save = match &desk.account {
             None => None,
             Some(_) if now.trust == crate::pure::domain::ClockTrust::Untrusted => {
                 return Err(PassFault::Sign(crate::pure::passes::sign::SignError::ClockUntrusted));
             }
             Some(account) => {
                 let terms = LinkTerms { issued_unix_s: now.wall_ms.div_euclid(1_000), origins: desk.origins.clone() };
-                let link = account.save_link(&terms, &desk.issuer, design, &face);
+                let link = account.save_link(&terms, &desk.issuer, design, &face, ask);
                 Some(link.map_err(|error| PassFault::Crypto(error.to_string()))?)
             }
         };
         let (class, object) = (google::class(&desk.issuer, design, &face), google::object(&desk.issuer, design, &face));
-        Ok(GooglePass { class, object, save_url })
+        Ok(GooglePass { class, object, save })
     }
 
     fn face(&self, serial: Serial, now: &Now) -> Result<Face, PassFault> {

@@ -27,7 +27,7 @@ pub fn object(issuer: &Issuer, design: &Design, face: &Face) -> Value {
         put(&mut object, "secondaryLoyaltyPoints", second);
     }
     codes(&mut object, issuer, &face.codes, &face.serial.grouped());
-    if issuer.picture_counts()
+    if issuer.picture_varies()
         && let Some(picture) = issuer.picture(design, face)
     {
         put(&mut object, "heroImage", image(&picture, design, face));
@@ -220,10 +220,20 @@ fn links(face: &Face) -> Vec<Value> {
     vec![link("card", &face.page, WalletWord::CardLink), link("invite", &face.referral, WalletWord::InviteLink)]
 }
 
-/// The least of an object with which a phone can save a card: what a fat link carries.
+/// The least of an object with which a phone can save a card: what a fat link carries. That the card ends and that its
+/// code changes is part of it: with neither, whoever copies the plain barcode could use it for ever.
 pub fn object_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
-    const LEAN: [&str; 7] =
-        ["id", "classId", "state", "accountId", "loyaltyPoints", "barcode", "smartTapRedemptionValue"];
+    const LEAN: [&str; 9] = [
+        "id",
+        "classId",
+        "state",
+        "accountId",
+        "loyaltyPoints",
+        "barcode",
+        "rotatingBarcode",
+        "smartTapRedemptionValue",
+        "validTimeInterval",
+    ];
     let mut object = super::words::only(object(issuer, design, face), &LEAN);
     for (part, property) in [("barcode", "showCodeText"), ("loyaltyPoints", "localizedLabel")] {
         if let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) {
