@@ -26,8 +26,8 @@ use serde_json::Value;
 
 use crate::base::clock::Clock;
 use crate::pure::domain::{Now, Serial};
-use crate::pure::passes::apple::{self, PassType};
-use crate::pure::passes::bundle::{Draft, Packer};
+use crate::pure::passes::apple::{PassType, Sheet};
+use crate::pure::passes::bundle::Draft;
 use crate::pure::passes::jwt::LinkTerms;
 use crate::pure::passes::sign::Signer;
 use crate::pure::passes::{Design, Face, google};
@@ -99,7 +99,7 @@ pub enum Outcome {
 /// What is made of what.
 struct Plan<'m> {
     face: Face,
-    design: &'m Design,
+    sheet: &'m Sheet,
     kind: &'m PassType,
     signer: &'m Signer,
     key: [u8; 32],
@@ -175,7 +175,8 @@ impl Passes {
             // Made by another version of this program from the same facts: what is kept signs other bytes.
             kept = self.sign(&plan, &draft, Some(&kept), now)?;
         }
-        let bytes = Packer::default().pack(&draft, &kept.signature);
+        let mut bytes = Vec::new();
+        draft.pack(&kept.signature, &mut bytes);
         Ok(Pass { bytes, tag: kept.tag(), modified_unix_s: kept.modified_unix_s })
     }
 
@@ -241,9 +242,9 @@ impl Passes {
         let signer = kind.signer.as_deref();
         let signer =
             signer.ok_or_else(|| PassFault::NoCertificate { pass_type_id: kind.issuer.pass_type_id.clone() })?;
-        let design = design_of(material, &face)?;
-        let key = material.key(design, kind, &face);
-        Ok(Plan { face, design, kind, signer, key })
+        let sheet = material.sheet(&face).ok_or_else(|| PassFault::NoDesign { programme: programme() })?;
+        let key = material.key(sheet.design(), kind, &face);
+        Ok(Plan { face, sheet, kind, signer, key })
     }
 
     /// What is kept if it is still right, else a new one.
@@ -269,9 +270,9 @@ impl Passes {
     }
 
     fn draw(&self, plan: &Plan<'_>) -> Result<Draft, PassFault> {
-        let images = self.inner.strips.images(plan.design, &plan.face)?;
+        let images = self.inner.strips.images(plan.sheet, &plan.face)?;
         // No address for updates yet: the service that phones ask comes later.
-        Ok(apple::draft(&plan.kind.issuer, None, plan.design, &plan.face, images)?)
+        Ok(plan.sheet.draft(&plan.kind.issuer, None, &plan.face, images)?)
     }
 
     fn sign(&self, plan: &Plan<'_>, draft: &Draft, before: Option<&Kept>, now: &Now) -> Result<Kept, PassFault> {

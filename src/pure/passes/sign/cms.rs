@@ -6,8 +6,10 @@
 
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
+use openssl::md::Md;
 use openssl::pkey::{PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
+use openssl::sha::Sha256;
 use openssl::x509::X509;
 
 use super::certificate::{self, issuer_among, shown_time};
@@ -161,7 +163,7 @@ impl Signer {
     }
 
     fn sign_at(&self, manifest: &[u8], now_s: i64) -> Result<Vec<u8>, SignError> {
-        let digest = hash(MessageDigest::sha256(), manifest)?;
+        let digest = sha256(manifest);
         let time = signing_time(now_s);
         let attributes = [
             attribute(ID_CONTENT_TYPE, &der::element(OID, &[ID_DATA])),
@@ -170,8 +172,11 @@ impl Signer {
         ];
         // The signature is over the attributes under the tag of SET (RFC 5652 section 5.4); in place they stand under [0].
         let mut attributes = der::set_of(SET, attributes.iter().map(Vec::as_slice).collect());
-        let signature =
-            openssl::sign::Signer::new(MessageDigest::sha256(), &self.key)?.sign_oneshot_to_vec(&attributes)?;
+        let mut rsa = PkeyCtx::new(&self.key)?;
+        rsa.sign_init()?;
+        rsa.set_signature_md(Md::sha256())?;
+        let mut signature = Vec::new();
+        rsa.sign_to_vec(&sha256(&attributes), &mut signature)?;
         attributes[0] = CONTEXT_0;
         let signer = der::element(
             SEQUENCE,
@@ -223,6 +228,13 @@ impl Signer {
         let mut cms = CmsContentInfo::from_der(signature)?;
         cms.verify(Some(&certificates), Some(&store.build()), Some(manifest), None, flags)
     }
+}
+
+/// By the block function itself: OpenSSL's one-call form looks the algorithm up anew each time.
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(bytes);
+    hash.finish()
 }
 
 /// An Attribute with one value (RFC 5652 section 5.3).
