@@ -9,6 +9,7 @@ use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Rsa;
 use stampd::pure::domain::Serial;
 use stampd::pure::passes::apple::Sheet;
+use stampd::pure::passes::sign::Pen;
 use stampd::pure::passes::{Face, Image, strip};
 
 use crate::slices::{Slice, alternate, print_row};
@@ -22,9 +23,10 @@ const PASSES_QUICK: usize = 5_000;
 /// Passes before the first look: pictures drawn, allocator warm.
 const PASSES_WARM: usize = 1_000;
 
-/// A worker as delivery has it: designs made ready, pictures of each state drawn once.
+/// A worker as delivery has it: designs made ready, a pen at hand, pictures of each state drawn once.
 struct Bakery {
     office: Office,
+    pen: Pen,
     cards: Vec<(Sheet, Face)>,
     pictures: BTreeMap<String, Vec<Image>>,
     archive: Vec<u8>,
@@ -33,12 +35,13 @@ struct Bakery {
 }
 
 impl Bakery {
-    fn open() -> Self {
+    fn open() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("stampd-bench-passes-{}", std::process::id()));
         let office = Office::make(&folder);
         let _gone_already = std::fs::remove_dir_all(&folder);
         let cards = samples().into_iter().map(|sample| (Sheet::new(sample.design), sample.face)).collect();
-        Self { office, cards, pictures: BTreeMap::new(), archive: Vec::new(), made: 0, bytes: 0 }
+        let pen = Pen::new(office.signer())?;
+        Ok(Self { office, pen, cards, pictures: BTreeMap::new(), archive: Vec::new(), made: 0, bytes: 0 })
     }
 
     /// One pass of the next card, which is another one each time: serial, codes and standing.
@@ -64,7 +67,7 @@ impl Bakery {
             }
         };
         let draft = sheet.draft(&self.office.kind.issuer, Some(&updates()), face, pictures)?;
-        let signature = self.office.signer().sign(draft.manifest(), &self.office.now)?;
+        let signature = self.pen.sign(draft.manifest(), &self.office.now)?;
         draft.pack(&signature, &mut self.archive);
         self.bytes += self.archive.len() as u64;
         Ok(())
@@ -85,7 +88,7 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
             Ok(())
         })
     };
-    let mut bakery = Bakery::open();
+    let mut bakery = Bakery::open()?;
     for _ in 0..PASSES_WARM {
         bakery.bake()?;
     }

@@ -13,6 +13,7 @@
 
 mod fault;
 mod material;
+mod pens;
 mod shelf;
 mod status;
 mod strips;
@@ -38,6 +39,7 @@ pub use material::{GoogleDesk, Material};
 pub use status::{Hold, Status};
 pub use worker::{TOPIC, Worker};
 
+use pens::Pens;
 use shelf::{Kept, Shelf};
 use status::Board;
 use strips::Strips;
@@ -58,6 +60,7 @@ struct Inner {
     material: RwLock<Arc<Material>>,
     shelf: Shelf,
     strips: Strips,
+    pens: Pens,
     turns: [Mutex<()>; STRIPES],
     bell: Bell,
     board: Board,
@@ -101,7 +104,7 @@ struct Plan<'m> {
     face: Face,
     sheet: &'m Sheet,
     kind: &'m PassType,
-    signer: &'m Signer,
+    signer: &'m Arc<Signer>,
     key: [u8; 32],
 }
 
@@ -122,6 +125,7 @@ impl Passes {
                 material: RwLock::new(Arc::new(material)),
                 shelf: Shelf::new(&cache.join("passes")),
                 strips: Strips::default(),
+                pens: Pens::default(),
                 turns: std::array::from_fn(|_| Mutex::default()),
                 bell: Bell::default(),
                 board: Board::default(),
@@ -146,6 +150,7 @@ impl Passes {
     /// background, and what changed is made anew.
     pub fn material_set(&self, material: Material) {
         *self.inner.material.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(material);
+        self.inner.pens.clear();
         self.inner.bell.ring(worker::Ring::Renewed);
     }
 
@@ -239,7 +244,7 @@ impl Passes {
         let programme = || face.programme.to_string();
         let kind = PassType::of(&material.types, &face.programme);
         let kind = kind.ok_or_else(|| PassFault::NoPassType { programme: programme() })?;
-        let signer = kind.signer.as_deref();
+        let signer = kind.signer.as_ref();
         let signer =
             signer.ok_or_else(|| PassFault::NoCertificate { pass_type_id: kind.issuer.pass_type_id.clone() })?;
         let sheet = material.sheet(&face).ok_or_else(|| PassFault::NoDesign { programme: programme() })?;
@@ -276,7 +281,9 @@ impl Passes {
     }
 
     fn sign(&self, plan: &Plan<'_>, draft: &Draft, before: Option<&Kept>, now: &Now) -> Result<Kept, PassFault> {
-        let signature = plan.signer.sign(draft.manifest(), now)?;
+        let mut pen = self.inner.pens.take(plan.signer)?;
+        let signature = pen.sign(draft.manifest(), now)?;
+        self.inner.pens.put(pen, || self.material());
         let now_s = now.wall_ms.div_euclid(1_000);
         let kept = Kept {
             key: plan.key,

@@ -91,6 +91,11 @@ impl Phrase {
             }
             _ => text.iter().for_each(|(tag, text)| add(tag, text)),
         }
+        let Self { english, others } = &mut phrase;
+        // What is the same in English on every card is no translation.
+        others.retain(
+            |(_, other)| !matches!((&*english, other), (Some(Wording::Fixed(one)), Wording::Fixed(two)) if one == two),
+        );
         phrase
     }
 

@@ -85,8 +85,9 @@ fn manifest(texts: &[(String, Vec<u8>)], images: &[Image]) -> Vec<u8> {
     let mut json = Vec::with_capacity(80 * all.len() + 2);
     for (name, hash) in all {
         json.push(if json.is_empty() { b'{' } else { b',' });
-        json.extend_from_slice(quoted(name).as_bytes());
-        json.extend_from_slice(b":\"");
+        json.push(b'"');
+        escape_into(&mut json, name);
+        json.extend_from_slice(b"\":\"");
         for byte in hash {
             json.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
         }
@@ -99,9 +100,15 @@ fn manifest(texts: &[(String, Vec<u8>)], images: &[Image]) -> Vec<u8> {
     json
 }
 
-/// A name as JSON has it.
-fn quoted(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
+/// A name between JSON's quotes (RFC 8259 section 7). Names are short and plain, but nobody has to promise that.
+fn escape_into(json: &mut Vec<u8>, name: &str) {
+    for byte in name.bytes() {
+        match byte {
+            b'"' | b'\\' => json.extend([b'\\', byte]),
+            0..0x20 => json.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => json.push(byte),
+        }
+    }
 }
 
 /// By the block function itself: OpenSSL's one-call form looks the algorithm up anew each time.

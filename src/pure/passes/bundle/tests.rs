@@ -45,6 +45,15 @@ fn equal_drafts_are_equal_bytes_and_read_back_whole() {
 }
 
 #[test]
+fn the_manifest_names_any_file_as_json_does() {
+    let name = "a\"b\\c\n\u{1f}é.strings";
+    let draft = Draft::new(vec![(name.to_owned(), Vec::new())], Vec::new());
+    let manifest: serde_json::Value = serde_json::from_slice(draft.manifest()).expect("JSON");
+    assert_eq!(manifest.as_object().and_then(|files| files.keys().next()).map(String::as_str), Some(name));
+    assert_eq!(Draft::new(Vec::new(), Vec::new()).manifest(), b"{}");
+}
+
+#[test]
 fn the_zip_crate_reads_what_we_write() {
     let bytes = packed();
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).expect("a zip");
