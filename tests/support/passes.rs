@@ -11,7 +11,7 @@ use stampd::base::config::{Config, design};
 use stampd::daemon;
 use stampd::pure::domain::{Moment, Now, ProgrammeName, Serial};
 use stampd::pure::passes::apple::{self, Issuer, PassType, Updates};
-use stampd::pure::passes::bundle::{Draft, Packer};
+use stampd::pure::passes::bundle::Draft;
 use stampd::pure::passes::sign::Signer;
 use stampd::pure::passes::{
     Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, Reward, State, Tier, strip,
@@ -244,7 +244,7 @@ impl Office {
 
     /// A draft, signed.
     pub fn signed(&self, draft: &Draft) -> Vec<u8> {
-        draft.sign(&self.signer(), &mut Packer::default(), &self.now).expect("signed")
+        draft.sign(&self.signer(), &self.now).expect("signed")
     }
 }
 

@@ -26,10 +26,11 @@ pub fn all(text: &Text, design: &Design, face: &Face) -> Text {
 /// nothing for one of its places.
 pub fn one(text: &str, tag: &str, design: &Design, face: &Face) -> Option<String> {
     let mut filled = String::with_capacity(text.len() + 16);
+    let language = Language::from_tag(tag).unwrap_or_default();
     for piece in pieces(text).ok()? {
         match piece {
             Piece::Words(words) => filled.push_str(words),
-            Piece::Blank(blank) => filled.push_str(&value(blank, tag, design, face)?),
+            Piece::Blank(blank) => filled.push_str(&value(blank, tag, language, design, face)?),
         }
     }
     Some(filled)
@@ -55,8 +56,9 @@ pub fn last_day(ends: &Moment) -> Date {
     Moment { ms: ends.ms.saturating_sub(1), zone: ends.zone.clone() }.date()
 }
 
-fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String> {
-    let language = Language::from_tag(tag).unwrap_or_default();
+/// What stands in one place, in the language of `tag`, whose numbers and days `language` writes; none where the card has
+/// nothing for it.
+pub(super) fn value(blank: Blank, tag: &str, language: Language, design: &Design, face: &Face) -> Option<String> {
     let units = |amount: i64| number(language, amount, face.scale);
     let paid = |minor: i64| money(language, minor, face.currency_digits, &face.currency);
     let way = face.next_reward.as_ref();

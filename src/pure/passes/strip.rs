@@ -181,9 +181,36 @@ pub fn render(design: &Design, face: &Face) -> Result<Vec<Image>, StripError> {
 
 /// The key of what a strip shows: equal keys are equal bytes, also after the design has changed.
 pub fn state(design: &Design, face: &Face) -> String {
-    let art = sha1(format!("{}\n{}", style(design), design.strip_svg).as_bytes());
-    let [a, b, c, d, e, f, ..] = art;
-    format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}", Picture::of(design, face).key())
+    Keys::of(design).state(design, face)
+}
+
+/// The keys of a design's pictures, with what is the same for every card worked out once.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    art: String,
+    fixed: String,
+}
+
+impl Keys {
+    /// Of a design.
+    pub fn of(design: &Design) -> Self {
+        let short = |text: String| sha1(text.as_bytes())[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let style = style(design);
+        Self {
+            art: short(format!("{style}\n{}", design.strip_svg)),
+            fixed: short(format!("{style}\n{:?}", design.images)),
+        }
+    }
+
+    /// The key of what the strip of a card shows; `design` is the one that these are of.
+    pub fn state(&self, design: &Design, face: &Face) -> String {
+        format!("{}-{}", Picture::of(design, face).key(), self.art)
+    }
+
+    /// The key of icon and logo.
+    pub fn fixed(&self) -> &str {
+        &self.fixed
+    }
 }
 
 /// Icon and logo at 1x, 2x and 3x; the same for every card of a design.

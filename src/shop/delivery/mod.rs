@@ -13,6 +13,7 @@
 
 mod fault;
 mod material;
+mod pens;
 mod shelf;
 mod status;
 mod strips;
@@ -26,8 +27,8 @@ use serde_json::Value;
 
 use crate::base::clock::Clock;
 use crate::pure::domain::{Now, Serial};
-use crate::pure::passes::apple::{self, PassType};
-use crate::pure::passes::bundle::{Draft, Packer};
+use crate::pure::passes::apple::{PassType, Sheet};
+use crate::pure::passes::bundle::Draft;
 use crate::pure::passes::jwt::{LinkTerms, SaveKind, SaveLink};
 use crate::pure::passes::sign::Signer;
 use crate::pure::passes::{Design, Face, google};
@@ -38,6 +39,7 @@ pub use material::{GoogleDesk, Material};
 pub use status::{Hold, Status};
 pub use worker::{TOPIC, Worker};
 
+use pens::Pens;
 use shelf::{Kept, Shelf};
 use status::Board;
 use strips::Strips;
@@ -58,6 +60,7 @@ struct Inner {
     material: RwLock<Arc<Material>>,
     shelf: Shelf,
     strips: Strips,
+    pens: Pens,
     turns: [Mutex<()>; STRIPES],
     bell: Bell,
     board: Board,
@@ -99,9 +102,9 @@ pub enum Outcome {
 /// What is made of what.
 struct Plan<'m> {
     face: Face,
-    design: &'m Design,
+    sheet: &'m Sheet,
     kind: &'m PassType,
-    signer: &'m Signer,
+    signer: &'m Arc<Signer>,
     key: [u8; 32],
 }
 
@@ -122,6 +125,7 @@ impl Passes {
                 material: RwLock::new(Arc::new(material)),
                 shelf: Shelf::new(&cache.join("passes")),
                 strips: Strips::default(),
+                pens: Pens::default(),
                 turns: std::array::from_fn(|_| Mutex::default()),
                 bell: Bell::default(),
                 board: Board::default(),
@@ -146,6 +150,7 @@ impl Passes {
     /// background, and what changed is made anew.
     pub fn material_set(&self, material: Material) {
         *self.inner.material.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(material);
+        self.inner.pens.clear();
         self.inner.bell.ring(worker::Ring::Renewed);
     }
 
@@ -175,7 +180,8 @@ impl Passes {
             // Made by another version of this program from the same facts: what is kept signs other bytes.
             kept = self.sign(&plan, &draft, Some(&kept), now)?;
         }
-        let bytes = Packer::default().pack(&draft, &kept.signature);
+        let mut bytes = Vec::new();
+        draft.pack(&kept.signature, &mut bytes);
         Ok(Pass { bytes, tag: kept.tag(), modified_unix_s: kept.modified_unix_s })
     }
 
@@ -238,12 +244,12 @@ impl Passes {
         let programme = || face.programme.to_string();
         let kind = PassType::of(&material.types, &face.programme);
         let kind = kind.ok_or_else(|| PassFault::NoPassType { programme: programme() })?;
-        let signer = kind.signer.as_deref();
+        let signer = kind.signer.as_ref();
         let signer =
             signer.ok_or_else(|| PassFault::NoCertificate { pass_type_id: kind.issuer.pass_type_id.clone() })?;
-        let design = design_of(material, &face)?;
-        let key = material.key(design, kind, &face);
-        Ok(Plan { face, design, kind, signer, key })
+        let sheet = material.sheet(&face).ok_or_else(|| PassFault::NoDesign { programme: programme() })?;
+        let key = material.key(sheet.design(), kind, &face);
+        Ok(Plan { face, sheet, kind, signer, key })
     }
 
     /// What is kept if it is still right, else a new one.
@@ -269,13 +275,15 @@ impl Passes {
     }
 
     fn draw(&self, plan: &Plan<'_>) -> Result<Draft, PassFault> {
-        let images = self.inner.strips.images(plan.design, &plan.face)?;
+        let images = self.inner.strips.images(plan.sheet, &plan.face)?;
         // No address for updates yet: the service that phones ask comes later.
-        Ok(apple::draft(&plan.kind.issuer, None, plan.design, &plan.face, images)?)
+        Ok(plan.sheet.draft(&plan.kind.issuer, None, &plan.face, images)?)
     }
 
     fn sign(&self, plan: &Plan<'_>, draft: &Draft, before: Option<&Kept>, now: &Now) -> Result<Kept, PassFault> {
-        let signature = plan.signer.sign(draft.manifest(), now)?;
+        let mut pen = self.inner.pens.take(plan.signer)?;
+        let signature = pen.sign(draft.manifest(), now)?;
+        self.inner.pens.put(pen, || self.material());
         let now_s = now.wall_ms.div_euclid(1_000);
         let kept = Kept {
             key: plan.key,

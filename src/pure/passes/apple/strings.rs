@@ -1,91 +1,113 @@
 //! `pass.strings`: the translations of a pass's texts (wallets/apple.md section 1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use super::phrase::{BASE, Said, Tongue};
 
-use crate::pure::passes::design::Text;
-
-/// The language of pass.json.
-const BASE: &str = "en";
-
-/// Translations by language, each by the English text.
+/// Translations of what a pass says, each by its English text.
 #[derive(Debug, Default)]
-pub(super) struct Strings {
-    by_language: BTreeMap<String, BTreeMap<String, String>>,
-    /// Every English text that has a translation.
-    translated: BTreeSet<String>,
+pub(super) struct Strings<'s> {
+    /// English, place of the language, translation; in the order in which they were taken.
+    rows: Vec<(&'s str, usize, &'s str)>,
 }
 
-impl Strings {
+impl<'s> Strings<'s> {
     /// Takes a text: returns its English and keeps its translations. None where there is nothing to say in English.
     ///
     /// Where the same English was translated otherwise before, the first translation stays: a phone could not tell them
     /// apart.
-    pub(super) fn take(&mut self, text: &Text) -> Option<String> {
-        let english = text.get(BASE).filter(|english| !english.is_empty())?;
-        for (tag, translation) in text.iter().filter(|(tag, other)| *tag != BASE && *other != english) {
-            let language = self.by_language.entry(tag.clone()).or_default();
-            language.entry(english.clone()).or_insert_with(|| translation.clone());
-            self.translated.insert(english.clone());
-        }
-        Some(english.clone())
+    pub(super) fn take(&mut self, said: &'s Said<'_>) -> Option<&'s str> {
+        let english = said.words()?;
+        let others = said.others.iter().filter(|(_, other)| *other != english);
+        self.rows.extend(others.map(|(place, other)| (english, *place, &**other)));
+        Some(english)
     }
 
     /// The files by name. English has one as well: a phone in English would take the only language there is, which may
     /// be German.
-    pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
-        if self.translated.is_empty() {
+    pub(super) fn files(mut self, tongues: &[Tongue]) -> Vec<(String, Vec<u8>)> {
+        if self.rows.is_empty() {
             return Vec::new();
         }
-        let english = self.translated.iter().map(|text| (text, text));
-        let mut files = vec![file(BASE, english)];
-        files.extend(self.by_language.iter().map(|(tag, texts)| file(tag, texts.iter())));
+        // Stable, so that of equal ones the first comes first.
+        self.rows.sort_by_key(|(english, place, _)| (*english, *place));
+        self.rows.dedup_by_key(|(english, place, _)| (*english, *place));
+        let room = self.rows.iter().map(|(english, _, other)| english.len().max(other.len()) * 2 + 8).sum();
+        let mut first = String::with_capacity(room);
+        let mut before = None;
+        for (english, ..) in &self.rows {
+            if before.replace(*english) != Some(*english) {
+                line(&mut first, english, english);
+            }
+        }
+        let mut files = vec![file(BASE, first)];
+        for (place, tongue) in tongues.iter().enumerate() {
+            let mut lines = String::new();
+            for (english, _, other) in self.rows.iter().filter(|(_, own, _)| *own == place) {
+                if lines.is_empty() {
+                    lines.reserve(room);
+                }
+                line(&mut lines, english, other);
+            }
+            if !lines.is_empty() {
+                files.push(file(&tongue.tag, lines));
+            }
+        }
         files
     }
 }
 
-fn file<'a>(tag: &str, texts: impl Iterator<Item = (&'a String, &'a String)>) -> (String, Vec<u8>) {
-    let mut lines = String::new();
-    for (key, value) in texts {
-        for (part, end) in [(key, " = "), (value, ";\n")] {
-            lines.push('"');
-            escape_into(&mut lines, part);
-            lines.push('"');
-            lines.push_str(end);
-        }
-    }
+fn file(tag: &str, lines: String) -> (String, Vec<u8>) {
     (format!("{tag}.lproj/pass.strings"), lines.into_bytes())
 }
 
+fn line(lines: &mut String, english: &str, text: &str) {
+    lines.push('"');
+    escape_into(lines, english);
+    lines.push_str("\" = \"");
+    escape_into(lines, text);
+    lines.push_str("\";\n");
+}
+
+/// As C escapes: quotes, backslashes and what would break the line.
 fn escape_into(lines: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '"' => lines.push_str("\\\""),
-            '\\' => lines.push_str("\\\\"),
-            '\n' => lines.push_str("\\n"),
-            '\r' => lines.push_str("\\r"),
-            '\t' => lines.push_str("\\t"),
-            other => lines.push(other),
-        }
+    let mut rest = text;
+    // Every one of them is a byte that stands nowhere inside another letter.
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')) {
+        let (plain, tail) = rest.split_at(at);
+        lines.push_str(plain);
+        lines.push_str(match tail.as_bytes()[0] {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            _ => "\\t",
+        });
+        rest = &tail[1..];
     }
+    lines.push_str(rest);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(english: &str, german: &str) -> Text {
-        Text::from([("en".to_owned(), english.to_owned()), ("de".to_owned(), german.to_owned())])
+    fn said(english: &'static str, german: &'static str) -> Said<'static> {
+        Said { english: Some(english.into()), others: vec![(0, german.into())] }
     }
 
     #[test]
     fn english_is_the_key_and_only_what_differs_is_written() {
+        let tongues = [Tongue::new("de"), Tongue::new("en")];
+        let texts = [
+            said("Level", "Stufe"),
+            said("Level", "Rang"),
+            said("7", "7"),
+            said("A \"b\"\\\n", "C"),
+            said("", "nichts"),
+        ];
         let mut strings = Strings::default();
-        assert_eq!(strings.take(&text("Level", "Stufe")).as_deref(), Some("Level"));
-        assert_eq!(strings.take(&text("Level", "Rang")).as_deref(), Some("Level"), "the first stays");
-        assert_eq!(strings.take(&text("7", "7")).as_deref(), Some("7"));
-        assert_eq!(strings.take(&text("A \"b\"\\\n", "C")).as_deref(), Some("A \"b\"\\\n"));
-        assert_eq!(strings.take(&text("", "nichts")), None);
-        let files = strings.files();
+        let taken: Vec<Option<&str>> = texts.iter().map(|text| strings.take(text)).collect();
+        assert_eq!(taken, [Some("Level"), Some("Level"), Some("7"), Some("A \"b\"\\\n"), None], "the first stays");
+        let files = strings.files(&tongues);
         let shown: Vec<(&str, &str)> =
             files.iter().map(|(name, bytes)| (name.as_str(), std::str::from_utf8(bytes).expect("text"))).collect();
         assert_eq!(
@@ -95,6 +117,6 @@ mod tests {
                 ("de.lproj/pass.strings", "\"A \\\"b\\\"\\\\\\n\" = \"C\";\n\"Level\" = \"Stufe\";\n"),
             ]
         );
-        assert!(Strings::default().files().is_empty());
+        assert!(Strings::default().files(&tongues).is_empty());
     }
 }
