@@ -133,8 +133,9 @@ fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
         let strips = strip::render(&design, &sample.face)?;
         let bytes: usize = strips.iter().map(|image| image.bytes.len()).sum();
         for language in languages(&design) {
-            let words = preview::words(&design, &sample.face, &language);
-            let drawn = preview::draw(&design, &sample.face, &words)?;
+            let face = sample.face_in(&language);
+            let words = preview::words(&design, &face, &language);
+            let drawn = preview::draw(&design, &face, &words)?;
             advice.extend(drawn.cut.iter().map(|text| {
                 format!("{}, {language}: no room for \"{text}\"; write it shorter, or move it to the back", sample.name)
             }));

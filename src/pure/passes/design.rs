@@ -271,8 +271,12 @@ pub struct Design {
     pub sharing_prohibited: bool,
     /// SVG of icon and logo by name without extension (`icon`, `logo`); drawn at 1x, 2x and 3x.
     pub images: BTreeMap<String, String>,
-    /// Names of rewards for people, by their name in the rule file.
+    /// Names of rewards for people, by their name in the rule file; `{value}` in them is what one takes off a bill.
     pub rewards: BTreeMap<String, Text>,
+    /// Names of levels for people, by their name in the rule file.
+    pub levels: BTreeMap<String, Text>,
+    /// Titles of programmes, by the programme's name; the rule file's own where there is none.
+    pub titles: BTreeMap<String, Text>,
 }
 
 impl Design {

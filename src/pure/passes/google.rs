@@ -13,11 +13,11 @@ mod words;
 
 use serde_json::{Map, Value, json};
 
-use super::{Design, Face, Kind, strip};
+use super::{Design, Face, Kind, Text, fill, strip};
 use crate::pure::text::WalletWord;
 
 pub use object::{object, object_lean};
-use words::{localized, put, put_word, short};
+use words::{localized, put, put_text, put_word, short};
 
 /// Merchant locations and messages of one payload.
 const LIST_MAX: usize = 10;
@@ -126,7 +126,10 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     let mut class = Map::new();
     put(&mut class, "id", class_id(issuer, face));
     put(&mut class, "issuerName", short(&face.shop, NAME_SHOWN));
-    put(&mut class, "programName", short(&face.title, NAME_SHOWN));
+    let each = |name: &dyn Fn(&str) -> String| {
+        design.languages().into_iter().map(|tag| (tag.to_owned(), name(tag))).collect::<Text>()
+    };
+    put_text(&mut class, "programName", &each(&|tag| short(fill::title(tag, design, face), NAME_SHOWN)));
     // What a caller may say of it; Google answers with its own word (wallets/google.md section 1).
     put(&mut class, "reviewStatus", "UNDER_REVIEW");
     put(&mut class, "hexBackgroundColor", design.background.hex());
@@ -139,7 +142,7 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
         put(&mut class, "heroImage", image(&picture, design, face));
     }
     if let Some(tier) = &face.tier {
-        put(&mut class, "rewardsTier", tier.name.clone());
+        put_text(&mut class, "rewardsTier", &each(&|tag| fill::level_name(&tier.name, tag, design).to_owned()));
         put_word(&mut class, "rewardsTierLabel", WalletWord::Level);
     }
     put_word(&mut class, "accountIdLabel", WalletWord::CardId);
@@ -160,7 +163,7 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if !places.is_empty() {
         put(&mut class, "merchantLocations", places);
     }
-    let names = whole_names(face);
+    let names = whole_names(design, face);
     if !names.is_empty() {
         put(&mut class, "textModulesData", names);
     }
@@ -188,10 +191,12 @@ pub fn class_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
 }
 
 /// The names that the front cuts short, whole.
-fn whole_names(face: &Face) -> Vec<Value> {
+fn whole_names(design: &Design, face: &Face) -> Vec<Value> {
     let cut = |name: &str| name.chars().count() > NAME_SHOWN;
-    let names =
-        [("shop", WalletWord::Shop, face.shop.as_str()), ("programme", WalletWord::Programme, face.title.as_str())];
+    let names = [
+        ("shop", WalletWord::Shop, face.shop.as_str()),
+        ("programme", WalletWord::Programme, fill::title("en", design, face)),
+    ];
     names
         .into_iter()
         .filter(|(_, _, name)| cut(name))

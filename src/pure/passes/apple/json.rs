@@ -1,10 +1,13 @@
 //! pass.json of a storeCard (wallets/apple.md section 3).
 //!
-//! Texts stand there in English, which is also their key in every `pass.strings`: a phone in a language that the design
-//! does not speak reads English and never a key. Numbers, money and days that stand alone in a field are handed over as
-//! such, so that the phone writes them by its own customs.
+//! A text that differs between languages stands there as a key of `pass.strings`, such as `field.level.label`, which no value
+//! equals: Wallet translates whatever equals a key, a customer's name too. English is one of the files, so that a phone in a
+//! language that the design does not speak has it to fall back to. Numbers, money and days that stand alone in a field are
+//! handed over as such, so that the phone writes them by its own customs.
 //!
 //! The members of each object stand in the order of their names, so that equal passes are equal bytes.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -31,7 +34,7 @@ struct Pass<'a> {
     background_color: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     barcodes: Option<[Barcode<'a>; 1]>,
-    description: &'a str,
+    description: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_date: Option<String>,
     foreground_color: &'a str,
@@ -40,7 +43,7 @@ struct Pass<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     locations: Vec<Location<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    logo_text: Option<&'a str>,
+    logo_text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_distance: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +83,7 @@ struct StoreCard<'a> {
 #[serde(rename_all = "camelCase")]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    change_message: Option<&'a str>,
+    change_message: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +94,7 @@ struct Written<'a> {
     ignores_time_zone: bool,
     key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<&'a str>,
+    label: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     number_style: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +105,7 @@ struct Written<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Value<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Day(String),
     Number(i64),
     Money(f64),
@@ -110,7 +113,7 @@ enum Value<'a> {
 
 impl Default for Value<'_> {
     fn default() -> Self {
-        Self::Text("")
+        Self::Text(Cow::Borrowed(""))
     }
 }
 
@@ -138,7 +141,7 @@ struct Location<'a> {
     latitude: f64,
     longitude: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    relevant_text: Option<&'a str>,
+    relevant_text: Option<Cow<'a, str>>,
 }
 
 /// What machines read: whose programme, which number, what it is worth.
@@ -215,13 +218,15 @@ pub(super) fn pass<'a>(
     face: &'a Face,
 ) -> Result<(Vec<u8>, Strings<'a>), AppleError> {
     let mut strings = Strings::default();
-    let description = strings.take(&saying.description);
-    let logo_text = strings.take(&saying.logo_text);
+    // Nothing to say is no text for a screen reader: the programme's title stands in.
+    let description = strings.take(&saying.description, || "pass.description".to_owned());
+    let description = description.unwrap_or_else(|| face.title.as_str().into());
+    let logo_text = strings.take(&saying.logo_text, || "pass.logo".to_owned());
     let store_card = fields(&saying.fields, face, &mut strings);
-    let locations = sheet.places.iter().zip(&saying.places).map(|(place, text)| Location {
+    let locations = sheet.places.iter().zip(&saying.places).enumerate().map(|(at, (place, text))| Location {
         latitude: place.latitude,
         longitude: place.longitude,
-        relevant_text: strings.take(text),
+        relevant_text: strings.take(text, || format!("place.{at}.text")),
     });
     let locations: Vec<Location<'_>> = locations.collect();
     let serial = face.serial.to_string();
@@ -229,8 +234,7 @@ pub(super) fn pass<'a>(
         authentication_token: updates.map(|updates| updates.authentication_token.as_str()),
         background_color: &sheet.background,
         barcodes: face.codes.barcode.as_deref().map(|text| barcode(text, face)).transpose()?.map(|code| [code]),
-        // Nothing to say is no text for a screen reader: the programme's title stands in.
-        description: description.unwrap_or(&face.title),
+        description,
         expiration_date: face.ends.as_ref().map(w3c),
         foreground_color: &sheet.foreground,
         format_version: 1,
@@ -298,6 +302,7 @@ fn fields<'a>(said: &'a [FieldSaying<'_>], face: &'a Face, strings: &mut Strings
 }
 
 fn written<'a>(saying: &'a FieldSaying<'_>, face: &'a Face, strings: &mut Strings<'a>) -> Written<'a> {
+    let key = |part: &'static str| move || format!("field.{}.{part}", saying.field.key);
     let mut written = Written { key: &saying.field.key, ..Written::default() };
     match &saying.typed {
         Some(Typed::Number(number)) => {
@@ -314,10 +319,11 @@ fn written<'a>(saying: &'a FieldSaying<'_>, face: &'a Face, strings: &mut String
             (written.date_style, written.time_style) = (Some("PKDateStyleMedium"), Some("PKDateStyleNone"));
             written.ignores_time_zone = true;
         }
-        None => written.value = Value::Text(strings.take(&saying.value).unwrap_or_default()),
+        None => written.value = Value::Text(strings.take(&saying.value, key("value")).unwrap_or_default()),
     }
-    written.label = strings.take(&saying.label);
-    written.change_message = saying.change.as_ref().and_then(|text| strings.take(text));
+    written.label = strings.take(&saying.label, key("label"));
+    // With %@, as the sentence: a reader that knows no strings shows the new value all the same.
+    written.change_message = saying.change.as_ref().and_then(|text| strings.take(text, key("change %@")));
     if saying.field.slot == Slot::Back {
         written.data_detector_types = Some(detectors(saying.field.sole));
     }

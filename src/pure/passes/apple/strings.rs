@@ -1,57 +1,51 @@
 //! `pass.strings`: the translations of a pass's texts (wallets/apple.md section 1).
 
+use std::borrow::Cow;
+
 use super::phrase::{BASE, Said, Tongue};
 
-/// Translations of what a pass says, each by its English text.
+/// What the keys of our files begin with. A text that begins so is given a key itself, so that none equals one.
+const FIRST: [&str; 3] = ["field.", "pass.", "place."];
+
+/// The texts of a pass that differ between languages, each by its key.
 #[derive(Debug, Default)]
 pub(super) struct Strings<'s> {
-    /// English, place of the language, translation; in the order in which they were taken.
-    rows: Vec<(&'s str, usize, &'s str)>,
+    rows: Vec<(String, &'s Said<'s>)>,
 }
 
 impl<'s> Strings<'s> {
-    /// Takes a text: returns its English and keeps its translations. None where there is nothing to say in English.
-    ///
-    /// Where the same English was translated otherwise before, the first translation stays: a phone could not tell them
-    /// apart.
-    pub(super) fn take(&mut self, said: &'s Said<'_>) -> Option<&'s str> {
+    /// Takes a text: returns what stands in pass.json, the key where it differs between languages, else the text. None
+    /// where there is nothing to say in English.
+    pub(super) fn take(&mut self, said: &'s Said<'_>, key: impl FnOnce() -> String) -> Option<Cow<'s, str>> {
         let english = said.words()?;
-        let others = said.others.iter().filter(|(_, other)| *other != english);
-        self.rows.extend(others.map(|(place, other)| (english, *place, &**other)));
-        Some(english)
+        let is_one = said.others.iter().all(|(_, other)| *other == english);
+        if is_one && !FIRST.iter().any(|first| english.starts_with(first)) {
+            return Some(Cow::Borrowed(english));
+        }
+        let key = key();
+        self.rows.push((key.clone(), said));
+        Some(Cow::Owned(key))
     }
 
-    /// The files by name. English has one as well: a phone in English would take the only language there is, which may
-    /// be German.
+    /// The files by name, English among them; every key in each, in English where a language lacks the text.
     pub(super) fn files(mut self, tongues: &[Tongue]) -> Vec<(String, Vec<u8>)> {
         if self.rows.is_empty() {
             return Vec::new();
         }
-        // Stable, so that of equal ones the first comes first.
-        self.rows.sort_by_key(|(english, place, _)| (*english, *place));
-        self.rows.dedup_by_key(|(english, place, _)| (*english, *place));
-        let room = self.rows.iter().map(|(english, _, other)| english.len().max(other.len()) * 2 + 8).sum();
-        let mut first = String::with_capacity(room);
-        let mut before = None;
-        for (english, ..) in &self.rows {
-            if before.replace(*english) != Some(*english) {
-                line(&mut first, english, english);
+        self.rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let room = self.rows.iter().map(|(key, said)| key.len() + said.words().map_or(0, str::len) * 2 + 8).sum();
+        let is_spoken = |place: usize| self.rows.iter().any(|(_, said)| said.others.iter().any(|(at, _)| *at == place));
+        let table = |place: Option<usize>, tag: &str| {
+            let mut lines = String::with_capacity(room);
+            for (key, said) in &self.rows {
+                let own = said.others.iter().find(|(at, other)| Some(*at) == place && !other.is_empty());
+                line(&mut lines, key, own.map_or(said.words().unwrap_or_default(), |(_, other)| &**other));
             }
-        }
-        let mut files = vec![file(BASE, first)];
-        for (place, tongue) in tongues.iter().enumerate() {
-            let mut lines = String::new();
-            for (english, _, other) in self.rows.iter().filter(|(_, own, _)| *own == place) {
-                if lines.is_empty() {
-                    lines.reserve(room);
-                }
-                line(&mut lines, english, other);
-            }
-            if !lines.is_empty() {
-                files.push(file(&tongue.tag, lines));
-            }
-        }
-        files
+            file(tag, lines)
+        };
+        let others = tongues.iter().enumerate().filter(|(place, tongue)| tongue.tag != BASE && is_spoken(*place));
+        let others = others.map(|(place, tongue)| table(Some(place), &tongue.tag));
+        [table(None, BASE)].into_iter().chain(others).collect()
     }
 }
 
@@ -59,9 +53,9 @@ fn file(tag: &str, lines: String) -> (String, Vec<u8>) {
     (format!("{tag}.lproj/pass.strings"), lines.into_bytes())
 }
 
-fn line(lines: &mut String, english: &str, text: &str) {
+fn line(lines: &mut String, key: &str, text: &str) {
     lines.push('"');
-    escape_into(lines, english);
+    escape_into(lines, key);
     lines.push_str("\" = \"");
     escape_into(lines, text);
     lines.push_str("\";\n");
@@ -95,28 +89,34 @@ mod tests {
     }
 
     #[test]
-    fn english_is_the_key_and_only_what_differs_is_written() {
-        let tongues = [Tongue::new("de"), Tongue::new("en")];
+    fn what_differs_has_a_key_in_every_language_and_nothing_else_equals_one() {
+        let tongues = [Tongue::new("de"), Tongue::new("en"), Tongue::new("fr")];
         let texts = [
-            said("Level", "Stufe"),
-            said("Level", "Rang"),
-            said("7", "7"),
-            said("A \"b\"\\\n", "C"),
-            said("", "nichts"),
+            (said("Level", "Stufe"), "field.level.label"),
+            (said("Level", "Rang"), "field.rank.label"),
+            (said("7", "7"), "field.count.value"),
+            (said("A \"b\"\\\n", "C"), "field.odd.value"),
+            (said("field.level.label", "field.level.label"), "field.member.value"),
+            (said("Level", ""), "field.bare.label"),
+            (said("", "nichts"), "field.empty.label"),
         ];
         let mut strings = Strings::default();
-        let taken: Vec<Option<&str>> = texts.iter().map(|text| strings.take(text)).collect();
-        assert_eq!(taken, [Some("Level"), Some("Level"), Some("7"), Some("A \"b\"\\\n"), None], "the first stays");
+        let taken: Vec<Option<Cow<'_, str>>> =
+            texts.iter().map(|(text, key)| strings.take(text, || (*key).to_owned())).collect();
+        let taken: Vec<Option<&str>> = taken.iter().map(Option::as_deref).collect();
+        let keys = ["field.level.label", "field.rank.label", "7", "field.odd.value", "field.member.value"];
+        assert_eq!(taken[..5], keys.map(Some), "a customer may be called like a key");
+        assert_eq!(taken[5..], [Some("field.bare.label"), None]);
         let files = strings.files(&tongues);
         let shown: Vec<(&str, &str)> =
             files.iter().map(|(name, bytes)| (name.as_str(), std::str::from_utf8(bytes).expect("text"))).collect();
-        assert_eq!(
-            shown,
-            [
-                ("en.lproj/pass.strings", "\"A \\\"b\\\"\\\\\\n\" = \"A \\\"b\\\"\\\\\\n\";\n\"Level\" = \"Level\";\n"),
-                ("de.lproj/pass.strings", "\"A \\\"b\\\"\\\\\\n\" = \"C\";\n\"Level\" = \"Stufe\";\n"),
-            ]
-        );
+        let english = "\"field.bare.label\" = \"Level\";\n\"field.level.label\" = \"Level\";\n\
+                       \"field.member.value\" = \"field.level.label\";\n\
+                       \"field.odd.value\" = \"A \\\"b\\\"\\\\\\n\";\n\"field.rank.label\" = \"Level\";\n";
+        let german = "\"field.bare.label\" = \"Level\";\n\"field.level.label\" = \"Stufe\";\n\
+                      \"field.member.value\" = \"field.level.label\";\n\
+                      \"field.odd.value\" = \"C\";\n\"field.rank.label\" = \"Rang\";\n";
+        assert_eq!(shown, [("en.lproj/pass.strings", english), ("de.lproj/pass.strings", german)]);
         assert!(Strings::default().files(&tongues).is_empty());
     }
 }

@@ -7,6 +7,7 @@ use crate::pure::passes::design::{Design, StripKind};
 use crate::pure::passes::face::{
     Codes, Face, Kind, Money, NextExpiry, Offer, Progress, Reward, State, Tier, before_catalogue,
 };
+use crate::pure::passes::fill::VALUE;
 
 /// A card and what its state is called.
 #[derive(Clone, Debug)]
@@ -16,6 +17,18 @@ pub struct Sample {
     /// The card.
     pub face: Face,
 }
+
+impl Sample {
+    /// The card with what the shop would say to people of that language.
+    pub fn face_in(&self, language: &str) -> Face {
+        let german = self.face.message.is_some() && language.starts_with("de");
+        let message = if german { Some(NEWS_DE.to_owned()) } else { self.face.message.clone() };
+        Face { message, ..self.face.clone() }
+    }
+}
+
+const NEWS: &str = "New on the counter: cinnamon buns, every morning until eleven.";
+const NEWS_DE: &str = "Neu an der Theke: Zimtschnecken, jeden Morgen bis elf.";
 
 /// Cards of a design: a new one, one on its way, one with something to use. `goal` is the number of circles of a stamp card,
 /// or the price of the next reward.
@@ -53,7 +66,7 @@ pub fn samples(design: &Design, shop: &str, goal: i64) -> Vec<Sample> {
         }
         if face.rewards_available > 0 {
             face.next_expiry = Some(NextExpiry { last_day: SOON, amount: face.rewards_available });
-            face.message = Some("New on the counter: cinnamon buns, every morning until eleven.".to_owned());
+            face.message = Some(NEWS.to_owned());
         }
         Sample { name, face }
     };
@@ -66,8 +79,11 @@ fn offers(design: &Design, goal: i64) -> Vec<Offer> {
     if names.is_empty() {
         names.push("reward");
     }
+    let takes_off =
+        |name: &str| design.rewards.get(name).is_some_and(|text| text.values().any(|one| one.contains(VALUE)));
+    names.sort_by_key(|name| !takes_off(name));
     let offer = |(at, name): (i64, &str)| Offer {
-        reward: Reward { name: name.to_owned(), value: None },
+        reward: Reward { name: name.to_owned(), value: takes_off(name).then_some(Money { minor: 500 }) },
         units: goal + goal * 3 / 2 * at,
     };
     (0..).zip(names).map(offer).collect()

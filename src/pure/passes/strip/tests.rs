@@ -45,6 +45,8 @@ fn design(strip: StripKind, svg: &str) -> Design {
         sharing_prohibited: true,
         images: [("icon", ICON), ("logo", LOGO)].map(|(name, svg)| (name.to_owned(), svg.to_owned())).into(),
         rewards: BTreeMap::new(),
+        levels: BTreeMap::new(),
+        titles: BTreeMap::new(),
     }
 }
 
