@@ -8,11 +8,12 @@ use openssl::pkey::PKey;
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Rsa;
 use stampd::pure::domain::Serial;
-use stampd::pure::passes::bundle::Packer;
-use stampd::pure::passes::{Image, apple, strip};
+use stampd::pure::passes::apple::Sheet;
+use stampd::pure::passes::sign::Pen;
+use stampd::pure::passes::{Face, Image, strip};
 
 use crate::slices::{Slice, alternate, print_row};
-use crate::support::passes::{Office, Sample, samples, updates};
+use crate::support::passes::{Office, samples, updates};
 use crate::{Limit, Options, Verdict};
 
 /// Passes between the two looks at memory; a short run makes fewer.
@@ -22,37 +23,40 @@ const PASSES_QUICK: usize = 5_000;
 /// Passes before the first look: pictures drawn, allocator warm.
 const PASSES_WARM: usize = 1_000;
 
-/// A worker as delivery has it: pictures of each state drawn once, one packer.
+/// A worker as delivery has it: designs made ready, a pen at hand, pictures of each state drawn once.
 struct Bakery {
     office: Office,
-    cards: Vec<Sample>,
+    pen: Pen,
+    cards: Vec<(Sheet, Face)>,
     pictures: BTreeMap<String, Vec<Image>>,
-    packer: Packer,
+    archive: Vec<u8>,
     made: u64,
     bytes: u64,
 }
 
 impl Bakery {
-    fn open() -> Self {
+    fn open() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("stampd-bench-passes-{}", std::process::id()));
         let office = Office::make(&folder);
         let _gone_already = std::fs::remove_dir_all(&folder);
-        let cards = samples();
-        Self { office, cards, pictures: BTreeMap::new(), packer: Packer::default(), made: 0, bytes: 0 }
+        let cards = samples().into_iter().map(|sample| (Sheet::new(sample.design), sample.face)).collect();
+        let pen = Pen::new(office.signer())?;
+        Ok(Self { office, pen, cards, pictures: BTreeMap::new(), archive: Vec::new(), made: 0, bytes: 0 })
     }
 
     /// One pass of the next card, which is another one each time: serial, codes and standing.
     fn bake(&mut self) -> anyhow::Result<()> {
         self.made += 1;
         let kinds = self.cards.len();
-        let Sample { design, face, .. } = &mut self.cards[self.made as usize % kinds];
+        let (sheet, face) = &mut self.cards[self.made as usize % kinds];
         face.serial = Serial::from_random(self.made.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         face.balance = (self.made % 900) as i64;
         if let Some(way) = &mut face.next_reward {
             way.done = self.made as i64 % way.of;
         }
         face.codes.barcode = Some(format!("LC1{:037}", self.made));
-        let state = format!("{}/{}", design.name, strip::state(design, face));
+        let design = sheet.design();
+        let state = format!("{}/{}", design.name, sheet.pictures().state(design, face));
         let pictures = match self.pictures.get(&state) {
             Some(pictures) => pictures.clone(),
             None => {
@@ -62,9 +66,10 @@ impl Bakery {
                 drawn
             }
         };
-        let draft = apple::draft(&self.office.kind.issuer, Some(&updates()), design, face, pictures)?;
-        let pass = draft.sign(&self.office.signer(), &mut self.packer, &self.office.now)?;
-        self.bytes += pass.len() as u64;
+        let draft = sheet.draft(&self.office.kind.issuer, Some(&updates()), face, pictures)?;
+        let signature = self.pen.sign(draft.manifest(), &self.office.now)?;
+        draft.pack(&signature, &mut self.archive);
+        self.bytes += self.archive.len() as u64;
         Ok(())
     }
 }
@@ -83,7 +88,7 @@ pub fn run(options: &Options) -> anyhow::Result<Vec<Verdict>> {
             Ok(())
         })
     };
-    let mut bakery = Bakery::open();
+    let mut bakery = Bakery::open()?;
     for _ in 0..PASSES_WARM {
         bakery.bake()?;
     }

@@ -366,6 +366,10 @@ fn the_command_line_builds_passes_with_and_without_a_daemon() {
         let output = shop.cli(&["pass", "google", &serial, "--json"]);
         let made: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert!(made["save_url"].as_str().is_some_and(|link| link.starts_with("https://pay.google.com/gp/v/save/")));
+        assert_eq!(made["save_kind"], "fat");
+        let output = shop.cli(&["pass", "google", &serial, "--link", "thin"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.trim_end().ends_with("(thin link)"), "{said}");
     }
     let output = shop.cli(&["pass", "build", "000000000000"]);
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("unknown_card"));

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stampd::base::config::design::{SHIPPED, shipped_design};
 use stampd::pure::domain::Moment;
 use stampd::pure::passes::google::{Issuer, class, class_id, object, object_id};
-use stampd::pure::passes::jwt::{AccountError, LINK_MAX, LinkTerms, Load, SAVE_URL, ServiceAccount};
+use stampd::pure::passes::jwt::{AccountError, LINK_MAX, LinkTerms, Load, SAVE_URL, SaveKind, ServiceAccount};
 use stampd::pure::passes::preview::{Sample, samples};
 use stampd::pure::passes::{Codes, Design, Face, Rotating, State};
 
@@ -25,7 +25,7 @@ fn issuer() -> Issuer {
         issuer_id: 3_388_000_000_012_345_678,
         smart_tap: true,
         logo_url: Some("https://cards.example/logo.png".to_owned()),
-        image_url: Some("https://cards.example/{design}/{count}.png".to_owned()),
+        image_url: Some("https://cards.example/{design}/{state}.png".to_owned()),
     }
 }
 
@@ -157,17 +157,31 @@ fn payloads_of_every_programme_of_a_shop_are_as_google_describes_them() {
         let link = made["save_url"].as_str().expect("a link");
         let token = link.strip_prefix(SAVE_URL).expect("Google's address");
         assert!(token.len() <= LINK_MAX, "{} characters", token.len());
+        assert_eq!(made["save_kind"], "fat", "{programme}");
         let claims = verified(token, &public);
         assert_eq!((&claims["aud"], &claims["typ"]), (&json!("google"), &json!("savetowallet")));
         assert_eq!(claims["iss"], shop.sheet["google"]["service_account_email"]);
-        assert_eq!(claims["payload"]["loyaltyObjects"][0]["id"], made["object"]["id"]);
+        let saved = &claims["payload"]["loyaltyObjects"][0];
+        for part in ["id", "validTimeInterval"] {
+            assert_eq!(saved[part], made["object"][part], "{programme}");
+        }
+        assert_eq!(saved["rotatingBarcode"]["totpDetails"], made["object"]["rotatingBarcode"]["totpDetails"]);
+        let asked = |kind: &str| {
+            let made = shop.get(&format!("/v1/cards/{}/google?link={kind}", card["serial"].as_str().expect("text")));
+            made.expect(200)
+        };
+        assert_eq!((&asked("thin")["save_kind"], &asked("fat")["save_kind"]), (&json!("thin"), &json!("fat")));
+        let thin = asked("thin")["save_url"].as_str().expect("a link").len();
+        assert!(thin < link.len(), "{thin}");
     }
     let card = shop.card("cafe10", 1);
     let serial = card["serial"].as_str().expect("a serial");
     shop.entry(serial, &json!({ "kind": "stamps", "count": 3 }));
     let object = &shop.get(&format!("/v1/cards/{serial}/google")).expect(200)["object"];
     assert_eq!(object["loyaltyPoints"]["balance"]["string"], "4/10", "three, and one for the first visit");
-    assert_eq!(object["heroImage"]["sourceUri"]["uri"], "https://cards.example/stamps/4.png");
+    let picture = object["heroImage"]["sourceUri"]["uri"].as_str().expect("a picture");
+    assert!(picture.starts_with("https://cards.example/stamps/stamps-4of10-ready0-"), "{picture}");
+    shop.get(&format!("/v1/cards/{serial}/google?link=slim")).problem(422, "invalid");
 }
 
 /// Names longer and odder than a designer thinks of, a design whose folder has another alphabet, and every state.
@@ -304,9 +318,17 @@ fn links_are_thin_or_fat_and_within_what_browsers_carry() {
             let discovery = Discovery::open();
             discovery.check("LoyaltyClass", &lean["payload"]["loyaltyClasses"][0]);
             discovery.check("LoyaltyObject", &lean["payload"]["loyaltyObjects"][0]);
-            let link = account.save_link(&terms, &issuer(), &design, &face).expect("signed");
-            let token = link.strip_prefix(SAVE_URL).expect("Google's address");
+            let least = verified(&load(Load::Least), &public);
+            discovery.check("LoyaltyClass", &least["payload"]["loyaltyClasses"][0]);
+            let link = account.save_link(&terms, &issuer(), &design, &face, None).expect("signed");
+            let token = link.url.strip_prefix(SAVE_URL).expect("Google's address");
             assert!(token.len() <= LINK_MAX, "{} {name}: {}", design.name, token.len());
+            assert_eq!(link.kind, SaveKind::Fat, "{} {name}: {}", design.name, load(Load::Least).len());
+            // The card must end and its code must change, also where it was saved by a link.
+            let (saved, whole) = (verified(token, &public), object(&issuer(), &design, &face));
+            let saved = &saved["payload"]["loyaltyObjects"][0];
+            assert_eq!(saved["validTimeInterval"]["end"], whole["validTimeInterval"]["end"]);
+            assert_eq!(saved["rotatingBarcode"]["totpDetails"], whole["rotatingBarcode"]["totpDetails"]);
         }
     }
     // Too much for one link: the thin one is left.
@@ -321,9 +343,50 @@ fn links_are_thin_or_fat_and_within_what_browsers_carry() {
         permille: 1000,
     });
     face.codes.barcode = Some("x".repeat(1_500));
-    let link = account.save_link(&terms, &issuer(), design, &face).expect("signed");
-    let claims = verified(link.strip_prefix(SAVE_URL).expect("Google's address"), &public);
+    let link = |ask: Option<SaveKind>| account.save_link(&terms, &issuer(), design, &face, ask).expect("signed");
+    let thin = link(None);
+    assert_eq!(thin, link(Some(SaveKind::Thin)));
+    assert_eq!(thin.kind, SaveKind::Thin);
+    let claims = verified(thin.url.strip_prefix(SAVE_URL).expect("Google's address"), &public);
     assert!(claims["payload"].get("loyaltyClasses").is_none());
+    let fat = link(Some(SaveKind::Fat));
+    assert_eq!(fat.kind, SaveKind::Fat);
+    assert!(fat.url.len() > SAVE_URL.len() + LINK_MAX, "as it was asked for");
+    // No page shows Google's button: no origins.
+    let nowhere = LinkTerms { origins: Vec::new(), ..terms };
+    let token = account.save_token(&nowhere, &issuer(), design, &face, Load::Thin).expect("signed");
+    assert!(verified(&token, &public).get("origins").is_none());
+}
+
+/// Google keeps a picture by its address: what looks different has another one.
+#[test]
+fn every_state_of_a_card_has_an_address_of_its_own() {
+    let design = |name: &str| designs().into_iter().find(|design| design.name == name).expect("it ships");
+    let (stamps, points, cashback) = (design("stamps"), design("points"), design("cashback"));
+    let with = |design: &Design, change: &dyn Fn(&mut Face)| {
+        let mut face = samples(design, "Café Demo", 10)[1].face.clone();
+        change(&mut face);
+        face
+    };
+    let states = [
+        (&stamps, with(&stamps, &|face| face.rewards_available = 0)),
+        (&stamps, with(&stamps, &|face| face.rewards_available = 1)),
+        (&stamps, with(&stamps, &|face| face.next_reward.as_mut().expect("a way").of = 30)),
+        (&points, with(&points, &|_| ())),
+        (&points, with(&points, &|face| face.rewards_available = 1)),
+        (&points, with(&points, &|face| face.tier.as_mut().expect("a level").place = 2)),
+        (&cashback, with(&cashback, &|_| ())),
+        (&cashback, with(&cashback, &|face| face.tier.as_mut().expect("a level").place = 2)),
+    ];
+    for address in ["{design}/{state}", "{design}/{count}-{goal}-{ready}-{level}"] {
+        let issuer = Issuer { image_url: Some(format!("https://cards.example/{address}.png")), ..issuer() };
+        let picture = |(design, face): &(&Design, Face)| {
+            let address = object(&issuer, design, face)["heroImage"]["sourceUri"]["uri"].to_string();
+            assert!(!address.contains(['{', '}']), "{address}");
+            address
+        };
+        assert_eq!(states.iter().map(picture).collect::<BTreeSet<_>>().len(), states.len(), "{address}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::Context;
 use super::api::Api;
 use crate::base::config::{Config, design};
 use crate::pure::domain::Serial;
+use crate::pure::passes::jwt::{LINK_MAX, SAVE_URL, SaveKind};
 use crate::pure::passes::{Design, preview, strip};
 
 /// What is done with passes.
@@ -33,6 +34,9 @@ pub enum PassCommand {
     Google {
         /// The card's serial, in any grouping.
         serial: String,
+        /// The link's kind: fat carries the card, thin its ids alone and works once class and object were inserted by REST.
+        #[arg(long, value_name = "KIND", value_parser = ["fat", "thin"])]
+        link: Option<String>,
     },
 }
 
@@ -65,7 +69,7 @@ pub fn run(context: &Context, command: PassCommand) -> Result<()> {
         PassCommand::Preview(args) => preview(context, args),
         PassCommand::Check(args) => check::run(context, &args),
         PassCommand::Build(args) => build(context, args),
-        PassCommand::Google { serial } => google(context, &serial),
+        PassCommand::Google { serial, link } => google(context, &serial, link.as_deref()),
     }
 }
 
@@ -84,14 +88,18 @@ fn build(context: &Context, args: BuildArgs) -> Result<()> {
     Ok(())
 }
 
-fn google(context: &Context, serial: &str) -> Result<()> {
+fn google(context: &Context, serial: &str, link: Option<&str>) -> Result<()> {
     let serial: Serial = serial.parse()?;
-    let made = Api::open_for_passes(context)?.get(&format!("/v1/cards/{serial}/google"))?;
+    let asked = link.map(|kind| format!("?link={kind}")).unwrap_or_default();
+    let made = Api::open_for_passes(context)?.get(&format!("/v1/cards/{serial}/google{asked}"))?;
     if made["class"]["programLogo"].is_null() {
         mention!(
             "warning: the class has no programLogo, and Google refuses a class without; name the logo's address in \
              [google] logo_url"
         );
+    }
+    if let (Some(url), Some(kind)) = (made["save_url"].as_str(), made["save_kind"].as_str()) {
+        warn(url, kind, link.is_some());
     }
     if context.json {
         say!("{}", serde_json::to_string_pretty(&made)?);
@@ -99,10 +107,23 @@ fn google(context: &Context, serial: &str) -> Result<()> {
     }
     say!("{}", serde_json::to_string_pretty(&json!({ "class": made["class"], "object": made["object"] }))?);
     match made["save_url"].as_str() {
-        Some(link) => say!("{link}"),
+        Some(link) => say!("{link}\n({} link)", made["save_kind"].as_str().unwrap_or_default()),
         None => say!("no link: [google] service_account names no key file"),
     }
     Ok(())
+}
+
+/// Says on the error output where a link may not do what is expected of it.
+fn warn(url: &str, kind: &str, is_asked: bool) {
+    let length = url.len().saturating_sub(SAVE_URL.len());
+    if kind == SaveKind::Thin.name() && !is_asked {
+        eprintln!(
+            "note: a link that carries the card would have more than {LINK_MAX} characters, so this one is thin: it works \
+             once class and object were inserted by REST; --link fat carries the card all the same"
+        );
+    } else if length > LINK_MAX {
+        eprintln!("note: {length} characters; some browsers and messengers cut off what is longer than {LINK_MAX}");
+    }
 }
 
 fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
@@ -118,8 +139,9 @@ fn preview(context: &Context, args: PreviewArgs) -> Result<()> {
         let strips = strip::render(&design, &sample.face)?;
         let bytes: usize = strips.iter().map(|image| image.bytes.len()).sum();
         for language in languages(&design) {
-            let words = preview::words(&design, &sample.face, &language);
-            let drawn = preview::draw(&design, &sample.face, &words)?;
+            let face = sample.face_in(&language);
+            let words = preview::words(&design, &face, &language);
+            let drawn = preview::draw(&design, &face, &words)?;
             advice.extend(drawn.cut.iter().map(|text| {
                 format!("{}, {language}: no room for \"{text}\"; write it shorter, or move it to the back", sample.name)
             }));

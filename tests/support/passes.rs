@@ -11,9 +11,11 @@ use stampd::base::config::{Config, design};
 use stampd::daemon;
 use stampd::pure::domain::{Moment, Now, ProgrammeName, Serial};
 use stampd::pure::passes::apple::{self, Issuer, PassType, Updates};
-use stampd::pure::passes::bundle::{Draft, Packer};
+use stampd::pure::passes::bundle::Draft;
 use stampd::pure::passes::sign::Signer;
-use stampd::pure::passes::{Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, Tier, strip};
+use stampd::pure::passes::{
+    Codes, Design, Designs, Face, Image, Kind, Money, NextExpiry, Progress, Reward, Tier, strip,
+};
 use stampd::tools::demo;
 
 /// Base64 of a compressed P-256 SubjectPublicKeyInfo: the point is the curve's generator.
@@ -107,12 +109,17 @@ fn plain(programme: &str, title: &str, kind: Kind) -> Face {
     }
 }
 
+fn named(reward: &str) -> Reward {
+    Reward { name: reward.to_owned(), value: (reward == "off5").then_some(Money { minor: 500 }) }
+}
+
 fn stamps(programme: &str, title: &str, reward: &str, of: i64, done: i64) -> Face {
     Face {
         unit: "stamp".to_owned(),
         balance: done,
-        next_reward: Some(Progress { reward: reward.to_owned(), of, done }),
+        next_reward: Some(Progress::straight(named(reward), of, done)),
         rewards_available: 1,
+        ready: vec![named(reward)],
         next_expiry: Some(NextExpiry { last_day: date(2026, 12, 22), amount: 1 }),
         ..plain(programme, title, Kind::Stamps)
     }
@@ -123,8 +130,9 @@ fn points(programme: &str, pending: i64) -> Face {
     Face {
         balance: 180,
         pending,
-        next_reward: Some(Progress { reward: "free_item".to_owned(), of: 250, done: 180 }),
+        next_reward: Some(Progress::straight(named("free_item"), 250, 180)),
         rewards_available: 1,
+        ready: vec![named("off5")],
         tier: Some(Tier {
             name: names[1].clone(),
             place: 1,
@@ -217,7 +225,7 @@ impl Office {
 
     /// A draft, signed.
     pub fn signed(&self, draft: &Draft) -> Vec<u8> {
-        draft.sign(&self.signer(), &mut Packer::default(), &self.now).expect("signed")
+        draft.sign(&self.signer(), &self.now).expect("signed")
     }
 }
 

@@ -57,6 +57,10 @@ struct RawDesign {
     #[serde(default)]
     rewards: BTreeMap<String, Spanned<Value>>,
     #[serde(default)]
+    levels: BTreeMap<String, Spanned<Value>>,
+    #[serde(default)]
+    titles: BTreeMap<String, Spanned<Value>>,
+    #[serde(default)]
     place: Vec<RawPlace>,
     field: Vec<RawField>,
 }
@@ -251,7 +255,9 @@ fn check_with(source: &Source, name: &str, raw: RawDesign, folder: &Path, drawin
         max_distance_m: max_distance(source, raw.max_distance_m.as_ref())?,
         sharing_prohibited: raw.sharing_prohibited,
         images,
-        rewards: rewards(source, &raw.rewards)?,
+        rewards: names(source, &raw.rewards, Braces::Value)?,
+        levels: names(source, &raw.levels, Braces::Refused)?,
+        titles: names(source, &raw.titles, Braces::Refused)?,
     })
 }
 
@@ -259,8 +265,9 @@ fn optional_text(source: &Source, given: Option<&Spanned<Value>>, braces: Braces
     given.map_or_else(|| Ok(Text::from([("en".to_owned(), String::new())])), |given| text(source, given, braces))
 }
 
-fn rewards(source: &Source, raw: &BTreeMap<String, Spanned<Value>>) -> Checked<BTreeMap<String, Text>> {
-    raw.iter().map(|(name, given)| Ok((name.clone(), text(source, given, Braces::Refused)?))).collect()
+/// Names for people, by those of the rule files.
+fn names(source: &Source, raw: &BTreeMap<String, Spanned<Value>>, braces: Braces) -> Checked<BTreeMap<String, Text>> {
+    raw.iter().map(|(name, given)| Ok((name.clone(), text(source, given, braces)?))).collect()
 }
 
 fn palette(source: &Source, raw: &Spanned<BTreeMap<String, Spanned<String>>>) -> Checked<BTreeMap<String, Colour>> {

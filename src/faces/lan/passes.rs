@@ -11,6 +11,7 @@ use super::cards::{serial_of, unknown_card};
 use super::extract::{Asked, Segment, page_limit};
 use crate::faces::door::{Caller, Fault, Lan};
 use crate::pure::domain::{Moment, Serial};
+use crate::pure::passes::jwt::SaveKind;
 use crate::pure::wire::lan::Problem;
 use crate::shop::delivery::{Pass, PassFault, Passes};
 use crate::shop::ledger::OutboxRow;
@@ -96,11 +97,25 @@ pub struct GoogleView {
     /// The link by which a phone saves the card; null where no service account is configured.
     #[schema(required)]
     save_url: Option<String>,
+    /// `fat`: the link carries the card. `thin`: it carries the ids alone and works once class and object were inserted by
+    /// REST. Null where there is no link.
+    #[schema(required)]
+    save_kind: Option<&'static str>,
+}
+
+/// Which link.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleQuery {
+    /// `fat` or `thin`; without it a fat one, but a thin one where that would have more than 1800 characters, over which
+    /// some browsers and messengers cut it off. A fat one that is asked for may be longer.
+    link: Option<String>,
 }
 
 /// The card's class and object for Google Wallet, and the link that saves it.
 #[utoipa::path(
-    get, path = "/v1/cards/{serial}/google", tag = "cards", params(("serial" = String, Path)),
+    get, path = "/v1/cards/{serial}/google", tag = "cards", params(("serial" = String, Path), GoogleQuery),
     responses(
         (status = 200, body = GoogleView),
         (status = 404, description = "`unknown_card`, `google_not_configured` or `no_design`", body = Problem,
@@ -113,10 +128,14 @@ pub async fn google(
     State(lan): State<Lan>,
     _caller: Caller,
     Segment(serial): Segment,
+    Asked(query): Asked<GoogleQuery>,
 ) -> Result<Json<GoogleView>, Fault> {
     let serial = serial_of(&serial)?;
-    let made = made(&lan, move |passes, now| passes.google(serial, now)).await?;
-    Ok(Json(GoogleView { class: made.class, object: made.object, save_url: made.save_url }))
+    let kind = |word: String| SaveKind::named(&word).ok_or_else(|| Fault::field("/link", "fat or thin"));
+    let ask = query.link.map(kind).transpose()?;
+    let made = made(&lan, move |passes, now| passes.google(serial, ask, now)).await?;
+    let (save_url, save_kind) = made.save.map(|link| (link.url, link.kind.name())).unzip();
+    Ok(Json(GoogleView { class: made.class, object: made.object, save_url, save_kind }))
 }
 
 /// Work that waits.

@@ -48,9 +48,10 @@ pub enum Blank {
     Balance,
     /// `{pending}`: units not yet ripe; missing where there are none.
     Pending,
-    /// `{done}`: units done on the way to the next reward; missing where nothing is left to reach.
+    /// `{done}`: units done on the way to the next reward, below 0 where the card owes some; missing where nothing is left
+    /// to reach.
     Done,
-    /// `{goal}`: units of the whole way to the next reward; missing where nothing is left to reach.
+    /// `{goal}`: units at which the next reward comes; missing where nothing is left to reach.
     Goal,
     /// `{to_next_reward}`: units still to go; missing where nothing is left to reach.
     ToNextReward,
@@ -58,6 +59,10 @@ pub enum Blank {
     NextReward,
     /// `{rewards_available}`: rewards that can be used now, also 0.
     RewardsAvailable,
+    /// `{ready_reward}`: the name of one that can be used now, of a catalogue the dearest; missing where there is none.
+    ReadyReward,
+    /// `{ready_rewards}`: the names of all kinds that can be used now, with commas; missing where there is none.
+    ReadyRewards,
     /// `{tier}`: the level's name; missing in programmes without levels.
     Tier,
     /// `{next_tier}`: the next level's name; missing on the highest.
@@ -96,7 +101,7 @@ pub enum Blank {
 
 impl Blank {
     /// All of them, with the name that stands in braces.
-    pub const ALL: [(&'static str, Self); 23] = [
+    pub const ALL: [(&'static str, Self); 25] = [
         ("balance", Self::Balance),
         ("pending", Self::Pending),
         ("done", Self::Done),
@@ -104,6 +109,8 @@ impl Blank {
         ("to_next_reward", Self::ToNextReward),
         ("next_reward", Self::NextReward),
         ("rewards_available", Self::RewardsAvailable),
+        ("ready_reward", Self::ReadyReward),
+        ("ready_rewards", Self::ReadyRewards),
         ("tier", Self::Tier),
         ("next_tier", Self::NextTier),
         ("to_next_tier", Self::ToNextTier),
@@ -264,8 +271,12 @@ pub struct Design {
     pub sharing_prohibited: bool,
     /// SVG of icon and logo by name without extension (`icon`, `logo`); drawn at 1x, 2x and 3x.
     pub images: BTreeMap<String, String>,
-    /// Names of rewards for people, by their name in the rule file.
+    /// Names of rewards for people, by their name in the rule file; `{value}` in them is what one takes off a bill.
     pub rewards: BTreeMap<String, Text>,
+    /// Names of levels for people, by their name in the rule file.
+    pub levels: BTreeMap<String, Text>,
+    /// Titles of programmes, by the programme's name; the rule file's own where there is none.
+    pub titles: BTreeMap<String, Text>,
 }
 
 impl Design {

@@ -41,8 +41,10 @@ pub struct Face {
     pub pending: i64,
     /// Towards the cheapest reward not yet reached; none when there is nothing left to reach.
     pub next_reward: Option<Progress>,
-    /// Rewards that can be used now.
+    /// Rewards that can be used now; of a catalogue, how many different ones the balance buys.
     pub rewards_available: i64,
+    /// Their kinds: of a catalogue the dearest first, else in the order in which they are used.
+    pub ready: Vec<Reward>,
     /// The level; none in programmes without levels.
     pub tier: Option<Tier>,
     /// Cashback in hundredths of a percent, without campaigns.
@@ -93,6 +95,7 @@ impl Face {
             pending: 0,
             next_reward: None,
             rewards_available: 0,
+            ready: Vec::new(),
             tier: None,
             cashback_bp: None,
             worth: None,
@@ -126,22 +129,66 @@ pub enum State {
     Deleted,
 }
 
+/// A reward as the rules have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Reward {
+    /// Its name in the rule file.
+    pub name: String,
+    /// What it takes off a bill; none where it is a thing.
+    pub value: Option<Money>,
+}
+
 /// The way to a reward.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Progress {
-    /// The reward's name in the rule file.
-    pub reward: String,
-    /// Units of the whole way: the circles of a stamp card.
+    /// The reward at the end of it.
+    pub reward: Reward,
+    /// Units of the whole card: the circles of a stamp card.
     pub of: i64,
-    /// Units done, from 0 to `of`.
+    /// Units at which the reward comes; less than `of` where the card has more milestones.
+    pub goal: i64,
+    /// Units done; below 0 where the card owes some.
     pub done: i64,
+    /// Units still to go, as `to_next_reward` (DESIGN.md section 6): more than `goal` from a negative balance.
+    pub left: i64,
+    /// Where rewards lie on the card, rising; the last is `of`.
+    pub marks: Vec<i64>,
 }
 
 impl Progress {
-    /// Units still to go.
-    pub fn left(&self) -> i64 {
-        self.of - self.done
+    /// The way to a single reward that `of` units buy.
+    pub fn straight(reward: Reward, of: i64, done: i64) -> Self {
+        Self { reward, of, goal: of, done, left: of.saturating_sub(done), marks: vec![of] }
     }
+
+    /// Units done as a gauge shows them, from 0 to `of`.
+    pub fn shown(&self) -> i64 {
+        self.done.clamp(0, self.of.max(0))
+    }
+}
+
+/// A reward of a catalogue with the units that buy it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The reward.
+    pub reward: Reward,
+    /// Its price.
+    pub units: i64,
+}
+
+/// What a balance means before a catalogue: what it buys, the dearest first, and the way to the cheapest reward above it.
+pub fn before_catalogue(offers: &[Offer], balance: i64) -> (Vec<Reward>, Option<Progress>) {
+    let mut bought: Vec<&Offer> = offers.iter().filter(|offer| offer.units <= balance).collect();
+    bought.sort_by_key(|offer| std::cmp::Reverse(offer.units));
+    let next = offers.iter().filter(|offer| offer.units > balance).min_by_key(|offer| offer.units);
+    let way = next.map(|offer| Progress::straight(offer.reward.clone(), offer.units, balance));
+    (bought.into_iter().map(|offer| offer.reward.clone()).collect(), way)
+}
+
+/// A name without the marks that turn the direction of writing (Unicode Standard Annex 9, sections 2.1 to 2.5): one that
+/// is left open would turn what stands behind the name.
+pub fn unturned(name: &str) -> String {
+    name.chars().filter(|letter| !matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')).collect()
 }
 
 /// A level and the way to the next one.
@@ -207,5 +254,41 @@ impl std::fmt::Debug for Rotating {
     /// Without the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rotating").field("pattern", &self.pattern).field("period_ms", &self.period_ms).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balance_buys_what_it_reaches_and_goes_on_to_the_next() {
+        let offer = |name: &str, units| Offer { reward: Reward { name: name.to_owned(), value: None }, units };
+        let offers = [offer("item", 250), offer("off5", 100), offer("tour", 1_000)];
+        for (balance, ready, next, left) in [
+            (-75, &[][..], Some("off5"), 175),
+            (0, &[], Some("off5"), 100),
+            (99, &[], Some("off5"), 1),
+            (100, &["off5"], Some("item"), 150),
+            (400, &["item", "off5"], Some("tour"), 600),
+            (1_000, &["tour", "item", "off5"], None, 0),
+        ] {
+            let (bought, way) = before_catalogue(&offers, balance);
+            assert_eq!(bought.iter().map(|reward| reward.name.as_str()).collect::<Vec<_>>(), ready, "{balance}");
+            assert_eq!(way.as_ref().map(|way| way.reward.name.as_str()), next, "{balance}");
+            assert_eq!(way.as_ref().map_or(0, |way| way.left), left, "{balance}");
+            assert!(way.is_none_or(|way| (0..=way.of).contains(&way.shown())), "{balance}");
+        }
+        assert_eq!(before_catalogue(&[], 7), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_name_cannot_turn_what_stands_behind_it() {
+        assert_eq!(unturned("Ann\u{202E}gnp\u{2066}.x\u{2069}"), "Anngnp.x");
+        assert_eq!(
+            unturned("\u{5D3}\u{5E0}\u{5D4} Müller"),
+            "\u{5D3}\u{5E0}\u{5D4} Müller",
+            "letters have their own direction"
+        );
     }
 }

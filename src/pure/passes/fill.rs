@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::design::{Blank, Design, Piece, Text, pieces};
-use super::face::{Face, Kind};
+use super::face::{Face, Kind, Reward};
 use crate::pure::domain::Moment;
 use crate::pure::text::{Language, day, money, number, percent};
 
@@ -26,10 +26,11 @@ pub fn all(text: &Text, design: &Design, face: &Face) -> Text {
 /// nothing for one of its places.
 pub fn one(text: &str, tag: &str, design: &Design, face: &Face) -> Option<String> {
     let mut filled = String::with_capacity(text.len() + 16);
+    let language = Language::from_tag(tag).unwrap_or_default();
     for piece in pieces(text).ok()? {
         match piece {
             Piece::Words(words) => filled.push_str(words),
-            Piece::Blank(blank) => filled.push_str(&value(blank, tag, design, face)?),
+            Piece::Blank(blank) => filled.push_str(&value(blank, tag, language, design, face)?),
         }
     }
     Some(filled)
@@ -44,10 +45,34 @@ pub fn sole_blank(text: &str) -> Option<Blank> {
 }
 
 /// A reward's name for people.
-pub fn reward_name(name: &str, tag: &str, design: &Design) -> String {
-    let texts = design.rewards.get(name);
-    let named = texts.and_then(|texts| texts.get(tag).or_else(|| texts.get("en")));
-    named.cloned().unwrap_or_else(|| name.replace(['_', '-'], " "))
+fn reward_name(reward: &Reward, tag: &str, design: &Design, face: &Face) -> String {
+    let plain = || reward.name.replace(['_', '-'], " ");
+    let Some(named) = in_language(design.rewards.get(&reward.name), tag) else { return plain() };
+    if !named.contains(VALUE) {
+        return named.to_owned();
+    }
+    let language = Language::from_tag(tag).unwrap_or_default();
+    let value = reward.value.map(|value| money(language, value.minor, face.currency_digits, &face.currency));
+    value.map_or_else(plain, |value| named.replace(VALUE, &value))
+}
+
+/// What a reward takes off a bill, in its name.
+pub const VALUE: &str = "{value}";
+
+/// A text in a language, else in English.
+fn in_language<'t>(text: Option<&'t Text>, tag: &str) -> Option<&'t str> {
+    let text = text?;
+    text.get(tag).or_else(|| text.get("en")).map(String::as_str)
+}
+
+/// A level's name for people.
+pub fn level_name<'t>(name: &'t str, tag: &str, design: &'t Design) -> &'t str {
+    in_language(design.levels.get(name), tag).unwrap_or(name)
+}
+
+/// What people call the card's programme.
+pub fn title<'t>(tag: &str, design: &'t Design, face: &'t Face) -> &'t str {
+    in_language(design.titles.get(face.programme.as_str()), tag).unwrap_or(&face.title)
 }
 
 /// The last day of a card that ends.
@@ -55,8 +80,9 @@ pub fn last_day(ends: &Moment) -> Date {
     Moment { ms: ends.ms.saturating_sub(1), zone: ends.zone.clone() }.date()
 }
 
-fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String> {
-    let language = Language::from_tag(tag).unwrap_or_default();
+/// What stands in one place, in the language of `tag`, whose numbers and days `language` writes; none where the card has
+/// nothing for it.
+pub(super) fn value(blank: Blank, tag: &str, language: Language, design: &Design, face: &Face) -> Option<String> {
     let units = |amount: i64| number(language, amount, face.scale);
     let paid = |minor: i64| money(language, minor, face.currency_digits, &face.currency);
     let way = face.next_reward.as_ref();
@@ -65,12 +91,18 @@ fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String
         Blank::Pending if face.pending == 0 => return None,
         Blank::Pending => units(face.pending),
         Blank::Done => units(way?.done),
-        Blank::Goal => units(way?.of),
-        Blank::ToNextReward => units(way?.left()),
-        Blank::NextReward => reward_name(&way?.reward, tag, design),
+        Blank::Goal => units(way?.goal),
+        Blank::ToNextReward => units(way?.left),
+        Blank::NextReward => reward_name(&way?.reward, tag, design, face),
         Blank::RewardsAvailable => face.rewards_available.to_string(),
-        Blank::Tier => face.tier.as_ref()?.name.clone(),
-        Blank::NextTier => face.tier.as_ref()?.next.as_ref()?.0.clone(),
+        Blank::ReadyReward => reward_name(face.ready.first()?, tag, design, face),
+        Blank::ReadyRewards if face.ready.is_empty() => return None,
+        Blank::ReadyRewards => {
+            let names: Vec<String> = face.ready.iter().map(|reward| reward_name(reward, tag, design, face)).collect();
+            names.join(", ")
+        }
+        Blank::Tier => level_name(&face.tier.as_ref()?.name, tag, design).to_owned(),
+        Blank::NextTier => level_name(&face.tier.as_ref()?.next.as_ref()?.0, tag, design).to_owned(),
         Blank::ToNextTier => {
             let tier = face.tier.as_ref()?;
             let missing = tier.next.as_ref()?.1;
@@ -92,6 +124,6 @@ fn value(blank: Blank, tag: &str, design: &Design, face: &Face) -> Option<String
         Blank::Page => face.page.clone(),
         Blank::Referral => face.referral.clone(),
         Blank::Shop => face.shop.clone(),
-        Blank::Title => face.title.clone(),
+        Blank::Title => title(tag, design, face).to_owned(),
     })
 }

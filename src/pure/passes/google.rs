@@ -13,11 +13,11 @@ mod words;
 
 use serde_json::{Map, Value, json};
 
-use super::{Design, Face, Kind};
+use super::{Design, Face, Kind, Text, fill, strip};
 use crate::pure::text::WalletWord;
 
 pub use object::{object, object_lean};
-use words::{localized, put, put_word, short};
+use words::{localized, put, put_text, put_word, short};
 
 /// Merchant locations and messages of one payload.
 const LIST_MAX: usize = 10;
@@ -34,20 +34,40 @@ pub struct Issuer {
     pub smart_tap: bool,
     /// Address of the round logo, https; Google refuses a class without one.
     pub logo_url: Option<String>,
-    /// Address of the wide picture, https, with the places `{design}` and `{count}`.
+    /// Address of the wide picture, https, with the places of [`PLACES`]. Google keeps a picture by its address: each
+    /// picture needs one of its own, so all that it shows must stand there, or `{state}`, which names all of it.
     pub image_url: Option<String>,
 }
 
+/// What an address of a picture may ask for: `{design}` is the design's name; `{count}` how far the card is, in stamps, on
+/// other cards in tenths of the way to the next reward or level; `{goal}` the stamps of the whole card, on other cards the
+/// units of the next reward; `{ready}` how many rewards can be used, 3 for more, on cards without stamps 0 or 1; `{level}`
+/// the level's place from 0; `{state}` what the strip of Apple's pass shows, artwork and all.
+pub const PLACES: [&str; 6] = ["{design}", "{count}", "{goal}", "{ready}", "{level}", "{state}"];
+
 impl Issuer {
-    /// The wide picture of a card: where the address has `{count}`, one for each stamp (0 to the whole way), on other
-    /// cards one for each tenth of the way to the next reward or level (0 to 10). None without an address.
+    /// The wide picture of a card. None without an address.
     fn picture(&self, design: &Design, face: &Face) -> Option<String> {
         let address = self.image_url.as_ref()?;
-        Some(address.replace("{design}", &in_address(&design.name)).replace("{count}", &count(face).to_string()))
+        let ready = face.rewards_available.clamp(0, if face.kind == Kind::Stamps { 3 } else { 1 });
+        let filled = PLACES.iter().filter(|place| address.contains(**place)).fold(address.clone(), |address, place| {
+            let value = match *place {
+                "{count}" => count(face).to_string(),
+                "{goal}" => face.next_reward.as_ref().map_or(0, |way| way.of).to_string(),
+                "{ready}" => ready.to_string(),
+                "{level}" => face.tier.as_ref().map_or(0, |tier| tier.place).to_string(),
+                "{state}" => strip::state(design, face),
+                _ => in_address(&design.name),
+            };
+            address.replace(place, &value)
+        });
+        Some(filled)
     }
 
-    fn picture_counts(&self) -> bool {
-        self.image_url.as_ref().is_some_and(|address| address.contains("{count}"))
+    /// Whether a card has a picture of its own.
+    fn picture_varies(&self) -> bool {
+        let address = self.image_url.as_deref().unwrap_or_default();
+        PLACES.iter().any(|place| *place != "{design}" && address.contains(place))
     }
 }
 
@@ -67,8 +87,8 @@ fn in_address(name: &str) -> String {
 /// How far the card is, for its picture.
 fn count(face: &Face) -> i64 {
     match (face.kind, &face.next_reward, &face.tier) {
-        (Kind::Stamps, Some(way), _) => way.done,
-        (_, Some(way), _) => way.done.saturating_mul(10) / way.of.max(1),
+        (Kind::Stamps, Some(way), _) => way.shown(),
+        (_, Some(way), _) => way.shown().saturating_mul(10) / way.of.max(1),
         (_, None, Some(tier)) => i64::from(tier.permille) / 100,
         _ => 0,
     }
@@ -106,20 +126,23 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     let mut class = Map::new();
     put(&mut class, "id", class_id(issuer, face));
     put(&mut class, "issuerName", short(&face.shop, NAME_SHOWN));
-    put(&mut class, "programName", short(&face.title, NAME_SHOWN));
+    let each = |name: &dyn Fn(&str) -> String| {
+        design.languages().into_iter().map(|tag| (tag.to_owned(), name(tag))).collect::<Text>()
+    };
+    put_text(&mut class, "programName", &each(&|tag| short(fill::title(tag, design, face), NAME_SHOWN)));
     // What a caller may say of it; Google answers with its own word (wallets/google.md section 1).
     put(&mut class, "reviewStatus", "UNDER_REVIEW");
     put(&mut class, "hexBackgroundColor", design.background.hex());
     if let Some(logo) = &issuer.logo_url {
         put(&mut class, "programLogo", image(logo, design, face));
     }
-    if !issuer.picture_counts()
+    if !issuer.picture_varies()
         && let Some(picture) = issuer.picture(design, face)
     {
         put(&mut class, "heroImage", image(&picture, design, face));
     }
     if let Some(tier) = &face.tier {
-        put(&mut class, "rewardsTier", tier.name.clone());
+        put_text(&mut class, "rewardsTier", &each(&|tag| fill::level_name(&tier.name, tag, design).to_owned()));
         put_word(&mut class, "rewardsTierLabel", WalletWord::Level);
     }
     put_word(&mut class, "accountIdLabel", WalletWord::CardId);
@@ -140,7 +163,7 @@ pub fn class(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if !places.is_empty() {
         put(&mut class, "merchantLocations", places);
     }
-    let names = whole_names(face);
+    let names = whole_names(design, face);
     if !names.is_empty() {
         put(&mut class, "textModulesData", names);
     }
@@ -168,10 +191,12 @@ pub fn class_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
 }
 
 /// The names that the front cuts short, whole.
-fn whole_names(face: &Face) -> Vec<Value> {
+fn whole_names(design: &Design, face: &Face) -> Vec<Value> {
     let cut = |name: &str| name.chars().count() > NAME_SHOWN;
-    let names =
-        [("shop", WalletWord::Shop, face.shop.as_str()), ("programme", WalletWord::Programme, face.title.as_str())];
+    let names = [
+        ("shop", WalletWord::Shop, face.shop.as_str()),
+        ("programme", WalletWord::Programme, fill::title("en", design, face)),
+    ];
     names
         .into_iter()
         .filter(|(_, _, name)| cut(name))

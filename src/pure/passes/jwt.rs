@@ -88,10 +88,58 @@ pub struct LinkTerms {
 pub enum Load {
     /// The ids alone: class and object must have been inserted by REST. Tells nothing of the customer.
     Thin,
-    /// Class and object in the least form that a phone can save.
+    /// Class and object in the form that a phone needs to save a card.
     Lean,
+    /// The same without what can be spared ([`SPARED`]).
+    Least,
     /// Class and object whole.
     Whole,
+}
+
+/// What a link spares where it would be too long: places in class and object of [`Load::Lean`]. Never the end of a card nor
+/// its changing code.
+pub const SPARED: [(&str, &str, &str); 8] = [
+    ("loyaltyClasses", "", "hexBackgroundColor"),
+    ("loyaltyObjects", "/barcode", "alternateText"),
+    ("loyaltyObjects", "/rotatingBarcode", "alternateText"),
+    ("loyaltyObjects", "/barcode", "renderEncoding"),
+    ("loyaltyObjects", "/rotatingBarcode", "renderEncoding"),
+    ("loyaltyObjects", "/validTimeInterval", "start"),
+    ("loyaltyObjects", "", "accountId"),
+    ("loyaltyObjects", "", "loyaltyPoints"),
+];
+
+/// Which of its two kinds a save link is (wallets/google.md section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveKind {
+    /// It carries the card: nothing must be at Google before.
+    Fat,
+    /// It carries the ids alone: it works once class and object were inserted by REST.
+    Thin,
+}
+
+impl SaveKind {
+    /// The word on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fat => "fat",
+            Self::Thin => "thin",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Fat, Self::Thin].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A link that saves a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaveLink {
+    /// The address.
+    pub url: String,
+    /// What it carries.
+    pub kind: SaveKind,
 }
 
 impl ServiceAccount {
@@ -188,22 +236,37 @@ impl ServiceAccount {
                 "loyaltyClasses": [class_lean(issuer, design, face)],
                 "loyaltyObjects": [object_lean(issuer, design, face)],
             }),
+            Load::Least => {
+                let mut payload = json!({
+                    "loyaltyClasses": [class_lean(issuer, design, face)],
+                    "loyaltyObjects": [object_lean(issuer, design, face)],
+                });
+                for (list, part, name) in SPARED {
+                    let part = payload.pointer_mut(&format!("/{list}/0{part}")).and_then(Value::as_object_mut);
+                    part.map(|part| part.remove(name));
+                }
+                payload
+            }
             Load::Whole => json!({
                 "loyaltyClasses": [class(issuer, design, face)],
                 "loyaltyObjects": [object(issuer, design, face)],
             }),
         };
-        self.sign(&json!({
+        let mut claims = json!({
             "iss": self.email,
             "aud": "google",
             "typ": "savetowallet",
             "iat": terms.issued_unix_s,
-            "origins": terms.origins,
             "payload": payload,
-        }))
+        });
+        if !terms.origins.is_empty() {
+            claims["origins"] = json!(terms.origins);
+        }
+        self.sign(&claims)
     }
 
-    /// The link that saves a card: as much as [`LINK_MAX`] characters of token carry, whole, else lean, else thin.
+    /// The link that saves a card. Without `ask` it carries as much as [`LINK_MAX`] characters of token take: all, else what
+    /// a phone needs, else the ids alone. One that is asked to be fat carries the card even where it is longer than that.
     ///
     /// # Errors
     /// OpenSSL could not sign.
@@ -213,14 +276,18 @@ impl ServiceAccount {
         issuer: &Issuer,
         design: &Design,
         face: &Face,
-    ) -> Result<String, ErrorStack> {
-        for load in [Load::Whole, Load::Lean] {
-            let token = self.save_token(terms, issuer, design, face, load)?;
-            if token.len() <= LINK_MAX {
-                return Ok(format!("{SAVE_URL}{token}"));
+        ask: Option<SaveKind>,
+    ) -> Result<SaveLink, ErrorStack> {
+        let link = |token: String, kind: SaveKind| SaveLink { url: format!("{SAVE_URL}{token}"), kind };
+        if ask != Some(SaveKind::Thin) {
+            for load in [Load::Whole, Load::Lean, Load::Least] {
+                let token = self.save_token(terms, issuer, design, face, load)?;
+                if token.len() <= LINK_MAX || (load == Load::Least && ask.is_some()) {
+                    return Ok(link(token, SaveKind::Fat));
+                }
             }
         }
-        Ok(format!("{SAVE_URL}{}", self.save_token(terms, issuer, design, face, Load::Thin)?))
+        Ok(link(self.save_token(terms, issuer, design, face, Load::Thin)?, SaveKind::Thin))
     }
 }
 

@@ -22,6 +22,6 @@ pub mod strip;
 pub use design::{
     Blank, BlankError, Colour, Design, DesignClash, Designs, Field, Piece, Place, Slot, Speaks, StripKind, Text, pieces,
 };
-pub use face::{Codes, Face, Kind, Money, NextExpiry, Progress, Rotating, State, Tier};
+pub use face::{Codes, Face, Kind, Money, NextExpiry, Offer, Progress, Reward, Rotating, State, Tier};
 pub use image::Image;
 pub use strip::StripError;

@@ -23,7 +23,7 @@ pub use art::{ArtError, Drawing, check, colours_of, of_png};
 pub(super) use canvas::{Canvas, escaped, text_width};
 
 use super::design::{Design, StripKind};
-use super::face::Face;
+use super::face::{Face, Progress};
 use super::image::Image;
 
 /// Width of a strip at 1x, in pixels (wallets/apple.md section 1).
@@ -65,12 +65,40 @@ pub enum StripError {
 /// Everything of a card that its strip shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Picture {
-    /// Circles, how many of them are stamped (none where nothing is left to reach), and rewards to show, at most three.
-    Stamps { circles: Option<(u8, u8)>, ready: u8 },
+    /// Circles, how many of them are stamped, where rewards lie (a bit each; nothing of this where nothing is left to reach),
+    /// and rewards to show, at most three.
+    Stamps { circles: Option<Circles>, ready: u8 },
     /// The way to the next reward in 24ths, whether one can be used, and the level.
     Points { way: u8, is_ready: bool, level: Option<Level> },
     /// The level.
     Cashback { level: Option<Level> },
+}
+
+/// The circles of a stamp card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Circles {
+    of: u8,
+    done: u8,
+    /// Those on which a reward lies, the first in the lowest bit.
+    marks: u64,
+}
+
+impl Circles {
+    fn of(way: &Progress) -> Self {
+        let of = way.of.clamp(1, CIRCLES_MAX);
+        let last = 1 << (of - 1);
+        // A way that is drawn in proportion shows its end alone.
+        let inside = way.marks.iter().filter(|at| of == way.of && (1..of).contains(*at));
+        Self {
+            of: of as u8,
+            done: in_parts(way.done, way.of, of),
+            marks: inside.fold(last, |marks, at| marks | 1 << (at - 1)),
+        }
+    }
+
+    fn has_mark(self, place: usize) -> bool {
+        self.marks >> place.min(63) & 1 == 1
+    }
 }
 
 /// A level among all, with the way to the next one in tenths.
@@ -97,10 +125,7 @@ impl Picture {
         });
         match design.strip {
             StripKind::Stamps => {
-                let circles = face.next_reward.as_ref().map(|way| {
-                    let of = way.of.clamp(1, CIRCLES_MAX);
-                    (of as u8, in_parts(way.done, way.of, of))
-                });
+                let circles = face.next_reward.as_ref().map(Circles::of);
                 Self::Stamps { circles, ready: face.rewards_available.clamp(0, 3) as u8 }
             }
             StripKind::Points => {
@@ -118,7 +143,12 @@ impl Picture {
             level.map_or_else(String::new, |level| format!("-level{}of{}at{}", level.place, level.of, level.tenths))
         };
         match self {
-            Self::Stamps { circles: Some((of, done)), ready } => format!("stamps-{done}of{of}-ready{ready}"),
+            Self::Stamps { circles: Some(Circles { of, done, marks }), ready } if marks == 1 << (of - 1) => {
+                format!("stamps-{done}of{of}-ready{ready}")
+            }
+            Self::Stamps { circles: Some(Circles { of, done, marks }), ready } => {
+                format!("stamps-{done}of{of}at{marks:x}-ready{ready}")
+            }
             Self::Stamps { circles: None, ready } => format!("stamps-ready{ready}"),
             Self::Points { way, is_ready, level } => {
                 format!("points-{way}-ready{}{}", u8::from(is_ready), level_key(level))
@@ -151,9 +181,36 @@ pub fn render(design: &Design, face: &Face) -> Result<Vec<Image>, StripError> {
 
 /// The key of what a strip shows: equal keys are equal bytes, also after the design has changed.
 pub fn state(design: &Design, face: &Face) -> String {
-    let art = sha1(format!("{}\n{}", style(design), design.strip_svg).as_bytes());
-    let [a, b, c, d, e, f, ..] = art;
-    format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}", Picture::of(design, face).key())
+    Keys::of(design).state(design, face)
+}
+
+/// The keys of a design's pictures, with what is the same for every card worked out once.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    art: String,
+    fixed: String,
+}
+
+impl Keys {
+    /// Of a design.
+    pub fn of(design: &Design) -> Self {
+        let short = |text: String| sha1(text.as_bytes())[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let style = style(design);
+        Self {
+            art: short(format!("{style}\n{}", design.strip_svg)),
+            fixed: short(format!("{style}\n{:?}", design.images)),
+        }
+    }
+
+    /// The key of what the strip of a card shows; `design` is the one that these are of.
+    pub fn state(&self, design: &Design, face: &Face) -> String {
+        format!("{}-{}", Picture::of(design, face).key(), self.art)
+    }
+
+    /// The key of icon and logo.
+    pub fn fixed(&self) -> &str {
+        &self.fixed
+    }
 }
 
 /// Icon and logo at 1x, 2x and 3x; the same for every card of a design.

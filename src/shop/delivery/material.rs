@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use openssl::sha::{Sha256, sha256};
 
 use crate::pure::domain::Now;
-use crate::pure::passes::apple::PassType;
+use crate::pure::passes::apple::{PassType, Sheet};
 use crate::pure::passes::google;
 use crate::pure::passes::jwt::ServiceAccount;
 use crate::pure::passes::sign::SignError;
@@ -31,16 +31,32 @@ pub struct Material {
     pub types: Vec<PassType>,
     /// Google's side; none where it is not configured.
     pub google: Option<GoogleDesk>,
-    /// What each design holds, by its name.
-    digests: BTreeMap<String, [u8; 32]>,
+    /// Each design made ready, by its name.
+    ready: BTreeMap<String, Ready>,
+}
+
+/// A design made ready for passes, with what it holds.
+#[derive(Debug)]
+struct Ready {
+    sheet: Sheet,
+    digest: [u8; 32],
 }
 
 impl Material {
     /// Takes it together.
     pub fn new(designs: Designs, types: Vec<PassType>, google: Option<GoogleDesk>) -> Self {
-        let digests =
-            designs.iter().map(|design| (design.name.clone(), sha256(format!("{design:?}").as_bytes()))).collect();
-        Self { designs, types, google, digests }
+        let made = |design: &Design| Ready {
+            sheet: Sheet::new(design.clone()),
+            digest: sha256(format!("{design:?}").as_bytes()),
+        };
+        let ready = designs.iter().map(|design| (design.name.clone(), made(design))).collect();
+        Self { designs, types, google, ready }
+    }
+
+    /// The design of a card, made ready.
+    pub(super) fn sheet(&self, face: &Face) -> Option<&Sheet> {
+        let design = self.designs.for_card(face.programme.as_str(), face.kind)?;
+        self.ready.get(&design.name).map(|ready| &ready.sheet)
     }
 
     /// Names what a pass is made of: equal keys are equal passes but for the moment of signing. The revision does not
@@ -49,7 +65,7 @@ impl Material {
         let face = Face { revision: 0, ..face.clone() };
         let mut key = Sha256::new();
         key.update(env!("CARGO_PKG_VERSION").as_bytes());
-        key.update(self.digests.get(&design.name).map_or(&[][..], |digest| digest.as_slice()));
+        key.update(self.ready.get(&design.name).map_or(&[][..], |ready| ready.digest.as_slice()));
         let certificate = kind.signer.as_ref().map(|signer| signer.facts().sha256.as_str());
         key.update(format!("\0{:?}\0{certificate:?}\0{face:?}", kind.issuer).as_bytes());
         key.finish()

@@ -13,6 +13,7 @@
 
 mod fault;
 mod material;
+mod pens;
 mod shelf;
 mod status;
 mod strips;
@@ -26,9 +27,9 @@ use serde_json::Value;
 
 use crate::base::clock::Clock;
 use crate::pure::domain::{Now, Serial};
-use crate::pure::passes::apple::{self, PassType};
-use crate::pure::passes::bundle::{Draft, Packer};
-use crate::pure::passes::jwt::LinkTerms;
+use crate::pure::passes::apple::{PassType, Sheet};
+use crate::pure::passes::bundle::Draft;
+use crate::pure::passes::jwt::{LinkTerms, SaveKind, SaveLink};
 use crate::pure::passes::sign::Signer;
 use crate::pure::passes::{Design, Face, google};
 use crate::shop::ledger::{LedgerError, WriteError};
@@ -39,6 +40,7 @@ pub use material::{GoogleDesk, Material};
 pub use status::{Hold, Status};
 pub use worker::{TOPIC, Worker};
 
+use pens::Pens;
 use shelf::{Kept, Shelf};
 use status::Board;
 use strips::Strips;
@@ -59,6 +61,7 @@ struct Inner {
     material: RwLock<Arc<Material>>,
     shelf: Shelf,
     strips: Strips,
+    pens: Pens,
     turns: [Mutex<()>; STRIPES],
     bell: Bell,
     board: Board,
@@ -83,7 +86,7 @@ pub struct GooglePass {
     /// The loyalty object.
     pub object: Value,
     /// The link that saves the card; none where no service account is configured.
-    pub save_url: Option<String>,
+    pub save: Option<SaveLink>,
 }
 
 /// What making a pass came to.
@@ -100,9 +103,9 @@ pub enum Outcome {
 /// What is made of what.
 struct Plan<'m> {
     face: Face,
-    design: &'m Design,
+    sheet: &'m Sheet,
     kind: &'m PassType,
-    signer: &'m Signer,
+    signer: &'m Arc<Signer>,
     key: [u8; 32],
 }
 
@@ -123,6 +126,7 @@ impl Passes {
                 material: RwLock::new(Arc::new(material)),
                 shelf: Shelf::new(&cache.join("passes")),
                 strips: Strips::default(),
+                pens: Pens::default(),
                 turns: std::array::from_fn(|_| Mutex::default()),
                 bell: Bell::default(),
                 board: Board::default(),
@@ -147,6 +151,7 @@ impl Passes {
     /// background, and what changed is made anew.
     pub fn material_set(&self, material: Material) {
         *self.inner.material.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(material);
+        self.inner.pens.clear();
         self.inner.bell.ring(worker::Ring::Renewed);
     }
 
@@ -176,7 +181,8 @@ impl Passes {
             // Made by another version of this program from the same facts: what is kept signs other bytes.
             kept = self.sign(&plan, &draft, Some(&kept), now)?;
         }
-        let bytes = Packer::default().pack(&draft, &kept.signature);
+        let mut bytes = Vec::new();
+        draft.pack(&kept.signature, &mut bytes);
         Ok(Pass { bytes, tag: kept.tag(), modified_unix_s: kept.modified_unix_s })
     }
 
@@ -192,29 +198,29 @@ impl Passes {
         Ok(outcome)
     }
 
-    /// What Google Wallet keeps of a card.
+    /// What Google Wallet keeps of a card, with a link of the kind that is asked for, else of the best that is short enough.
     ///
     /// # Errors
     /// No such card; no issuer configured; the clock is not trusted, so that no link can be dated.
-    pub fn google(&self, serial: Serial, now: &Now) -> Result<GooglePass, PassFault> {
+    pub fn google(&self, serial: Serial, ask: Option<SaveKind>, now: &Now) -> Result<GooglePass, PassFault> {
         let material = self.material();
         let desk = material.google.as_ref().ok_or(PassFault::NoIssuer)?;
         self.rotating_ensure(serial, now)?;
         let face = self.face(serial, now)?;
         let design = design_of(&material, &face)?;
-        let save_url = match &desk.account {
+        let save = match &desk.account {
             None => None,
             Some(_) if now.trust == crate::pure::domain::ClockTrust::Untrusted => {
                 return Err(PassFault::Sign(crate::pure::passes::sign::SignError::ClockUntrusted));
             }
             Some(account) => {
                 let terms = LinkTerms { issued_unix_s: now.wall_ms.div_euclid(1_000), origins: desk.origins.clone() };
-                let link = account.save_link(&terms, &desk.issuer, design, &face);
+                let link = account.save_link(&terms, &desk.issuer, design, &face, ask);
                 Some(link.map_err(|error| PassFault::Crypto(error.to_string()))?)
             }
         };
         let (class, object) = (google::class(&desk.issuer, design, &face), google::object(&desk.issuer, design, &face));
-        Ok(GooglePass { class, object, save_url })
+        Ok(GooglePass { class, object, save })
     }
 
     /// A card that was issued before the shop had a key for rotating barcodes gets its credential before its object is made.
@@ -256,12 +262,12 @@ impl Passes {
         let programme = || face.programme.to_string();
         let kind = PassType::of(&material.types, &face.programme);
         let kind = kind.ok_or_else(|| PassFault::NoPassType { programme: programme() })?;
-        let signer = kind.signer.as_deref();
+        let signer = kind.signer.as_ref();
         let signer =
             signer.ok_or_else(|| PassFault::NoCertificate { pass_type_id: kind.issuer.pass_type_id.clone() })?;
-        let design = design_of(material, &face)?;
-        let key = material.key(design, kind, &face);
-        Ok(Plan { face, design, kind, signer, key })
+        let sheet = material.sheet(&face).ok_or_else(|| PassFault::NoDesign { programme: programme() })?;
+        let key = material.key(sheet.design(), kind, &face);
+        Ok(Plan { face, sheet, kind, signer, key })
     }
 
     /// What is kept if it is still right, else a new one.
@@ -287,13 +293,15 @@ impl Passes {
     }
 
     fn draw(&self, plan: &Plan<'_>) -> Result<Draft, PassFault> {
-        let images = self.inner.strips.images(plan.design, &plan.face)?;
+        let images = self.inner.strips.images(plan.sheet, &plan.face)?;
         // No address for updates yet: the service that phones ask comes later.
-        Ok(apple::draft(&plan.kind.issuer, None, plan.design, &plan.face, images)?)
+        Ok(plan.sheet.draft(&plan.kind.issuer, None, &plan.face, images)?)
     }
 
     fn sign(&self, plan: &Plan<'_>, draft: &Draft, before: Option<&Kept>, now: &Now) -> Result<Kept, PassFault> {
-        let signature = plan.signer.sign(draft.manifest(), now)?;
+        let mut pen = self.inner.pens.take(plan.signer)?;
+        let signature = pen.sign(draft.manifest(), now)?;
+        self.inner.pens.put(pen, || self.material());
         let now_s = now.wall_ms.div_euclid(1_000);
         let kept = Kept {
             key: plan.key,

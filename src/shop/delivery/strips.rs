@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::pure::passes::{Design, Face, Image, StripError, strip};
+use crate::pure::passes::apple::Sheet;
+use crate::pure::passes::{Face, Image, StripError, strip};
 
 /// Bytes of pictures that stay at hand; those that were asked for the longest ago go.
 const BYTES_MAX: usize = 12 * 1024 * 1024;
@@ -56,12 +57,12 @@ impl Strips {
     ///
     /// # Errors
     /// The design cannot be drawn.
-    pub fn images(&self, design: &Design, face: &Face) -> Result<Vec<Image>, StripError> {
-        let state = strip::state(design, face);
+    pub fn images(&self, sheet: &Sheet, face: &Face) -> Result<Vec<Image>, StripError> {
+        let (design, keys) = (sheet.design(), sheet.pictures());
+        let state = keys.state(design, face);
         let mut images = self.of(format!("{}/{state}", design.name), || strip::render(design, face))?;
         // A changed icon need not change the strip's artwork.
-        let art = openssl::sha::sha1(format!("{:?}{:?}", design.images, design.palette).as_bytes());
-        images.extend(self.of(format!("{}/fixed-{art:?}", design.name), || strip::fixed(design))?);
+        images.extend(self.of(format!("{}/fixed-{}", design.name, keys.fixed()), || strip::fixed(design))?);
         Ok(images)
     }
 

@@ -1,9 +1,11 @@
 //! The worker: one thread of low priority that drains the outbox, and looks at every card's pass after a start or a reload.
 //!
-//! It reads rows in turn, makes what they ask for, and takes the done ones away a few times a second at most, so that its
-//! commits stay out of the way of taps. A row that fails waits longer each time; while nothing at all may be signed the
-//! rows stay as they are.
+//! It reads rows in turn, makes what they ask for, and takes the done ones away once a second at most, so that its commits
+//! stay out of the way of taps: a tap that comes while one is on its way to the disk waits for it, and one in a hundred
+//! would be seen in the 99th. A row that fails waits longer each time; while nothing at all may be signed the rows stay as
+//! they are.
 
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,8 +29,8 @@ const ROWS_AT_ONCE: usize = 64;
 /// Rows that may be done and not yet taken away. After a crash they are looked at again, and nothing is signed twice.
 const DONE_MAX: usize = 512;
 
-/// For how long done rows may stay, nanoseconds: a commit now and then instead of one for each pass.
-const DONE_NS_MAX: i64 = 2_000_000_000;
+/// Between two commits that take done rows away, at least.
+const CLEAR_EVERY: Duration = Duration::from_secs(1);
 
 /// The first wait after a failure, milliseconds; it doubles.
 const RETRY_MS: i64 = 5_000;
@@ -81,6 +83,11 @@ impl Bell {
         self.heard.notify_all();
     }
 
+    /// For a worker that starts: whatever its forerunner was told is over.
+    fn silence(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = Rung::default();
+    }
+
     fn look(&self) -> Rung {
         *self.rung.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,6 +112,7 @@ pub struct Worker {
 
 impl Worker {
     pub(super) fn start(passes: Passes) -> std::io::Result<Self> {
+        passes.inner.bell.silence();
         let working = passes.clone();
         let thread = std::thread::Builder::new().name("passes".to_owned()).spawn(move || {
             // Of this thread alone: on Linux each thread has its own.
@@ -114,7 +122,7 @@ impl Worker {
                 tracing::info!(%error, "delivery.rests: no lower priority is given, so passes are made with rests between");
             }
             let rests = refused.is_some();
-            Work { passes: working, sweep: Some(None), done: Vec::new(), done_since_ns: 0, rests }.run();
+            Work { passes: working, sweep: Some(None), done: BTreeMap::new(), cleared_ns: None, rests }.run();
         })?;
         Ok(Self { passes, thread })
     }
@@ -133,8 +141,10 @@ struct Work {
     passes: Passes,
     /// The card after which every card is looked at; `None` when that is over.
     sweep: Option<Option<Serial>>,
-    done: Vec<OutboxRow>,
-    done_since_ns: i64,
+    /// Rows that are done and not yet taken away, by their cards.
+    done: BTreeMap<Serial, OutboxRow>,
+    /// When rows were taken away last, in time since boot.
+    cleared_ns: Option<i64>,
     /// Whether it rests between passes, because it has the priority of taps.
     rests: bool,
 }
@@ -199,6 +209,7 @@ impl Work {
         }
         self.passes.inner.board.with(|status| status.hold = None);
         self.drain(&now)?;
+        let clear_in = self.clear_due();
         if self.sweep.is_some() && !self.interrupted() {
             self.sweep_on()?;
             return Ok(Next::AtOnce);
@@ -210,7 +221,8 @@ impl Work {
             status.sweeping = self.sweep.is_some();
         });
         let until = |next_ms: i64| Duration::from_millis(next_ms.saturating_sub(now.wall_ms).clamp(50, 60_000) as u64);
-        Ok(Next::Wait(next_ms.map_or(IDLE, until)))
+        // Rows that are done and still there are due as well: their wait is the one for being taken away.
+        Ok(Next::Wait(clear_in.unwrap_or_else(|| next_ms.map_or(IDLE, until))))
     }
 
     /// Nothing may be signed: said once, on the event stream too.
@@ -242,10 +254,11 @@ impl Work {
                 if self.passes.inner.bell.look().stop {
                     return Ok(());
                 }
-                self.make(row);
+                if self.done.get(&row.card).is_none_or(|done| done.revision != row.revision) {
+                    self.make(row);
+                }
             }
         }
-        self.clear();
         Ok(())
     }
 
@@ -253,8 +266,8 @@ impl Work {
         let now = self.passes.inner.clock.now();
         let made = self.refresh(row.card, &now);
         match made {
-            Ok(_) => self.finished(row, &now),
-            Err(fault) if fault.is_nothing() => self.finished(row, &now),
+            Ok(_) => self.finished(row),
+            Err(fault) if fault.is_nothing() => self.finished(row),
             Err(fault) => self.failed(row, &now, &fault),
         }
     }
@@ -268,22 +281,35 @@ impl Work {
         made
     }
 
-    fn finished(&mut self, row: OutboxRow, now: &Now) {
+    fn finished(&mut self, row: OutboxRow) {
         self.passes.inner.board.fault(row.card, None);
-        if self.done.is_empty() {
-            self.done_since_ns = now.boot_ns;
-        }
-        self.done.push(row);
-        if self.done.len() >= DONE_MAX || now.boot_ns - self.done_since_ns >= DONE_NS_MAX {
+        self.done.insert(row.card, row);
+        if self.done.len() >= DONE_MAX {
             self.clear();
         }
+    }
+
+    /// Takes the done rows away if it is time, else says when it will be.
+    fn clear_due(&mut self) -> Option<Duration> {
+        if self.done.is_empty() {
+            return None;
+        }
+        let since = |cleared_ns: i64| self.passes.inner.clock.boot_ns().saturating_sub(cleared_ns).unsigned_abs();
+        let past = self.cleared_ns.map_or(CLEAR_EVERY, |cleared_ns| Duration::from_nanos(since(cleared_ns)));
+        let left = CLEAR_EVERY.saturating_sub(past);
+        if left.is_zero() {
+            self.clear();
+            return None;
+        }
+        Some(left)
     }
 
     /// Takes the done rows away. If that fails they are looked at again.
     fn clear(&mut self) {
         let done = std::mem::take(&mut self.done);
         if !done.is_empty() {
-            self.write(move |txn| done.iter().try_for_each(|row| txn.outbox_done(row)));
+            self.cleared_ns = Some(self.passes.inner.clock.boot_ns());
+            self.write(move |txn| done.values().try_for_each(|row| txn.outbox_done(row)));
         }
     }
 

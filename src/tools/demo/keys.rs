@@ -46,7 +46,7 @@ pub const NTAG424_URL: &str = "https://cards.example/t?picc={picc}&cmac={cmac}";
 /// Where the demo's logo would lie; Google fetches it, and nobody owns `example`.
 pub const LOGO_URL: &str = "https://cards.example/logo.png";
 /// Where the demo's wide pictures would lie, one for each design and count.
-pub const IMAGE_URL: &str = "https://cards.example/{design}/{count}.png";
+pub const IMAGE_URL: &str = "https://cards.example/{design}/{state}.png";
 
 /// DER of a SubjectPublicKeyInfo on P-256 up to the compressed point (apple-vas.md section 10).
 const SPKI_COMPRESSED_HEAD: [u8; 26] = [

@@ -4,6 +4,7 @@ use toml::{Spanned, Value};
 
 use super::{Checked, wrong};
 use crate::base::config::source::Source;
+use crate::pure::passes::fill::VALUE;
 use crate::pure::passes::{Blank, BlankError, Text, pieces};
 
 /// Whether places in braces are filled in a text.
@@ -13,6 +14,8 @@ pub(super) enum Braces {
     Filled,
     /// The text stands as it is: a brace would be shown.
     Refused,
+    /// Only `{value}` is filled: what a reward takes off a bill.
+    Value,
 }
 
 /// Longest text, in characters: a back field of a few paragraphs.
@@ -67,6 +70,12 @@ pub(super) fn text(source: &Source, given: &Spanned<Value>, braces: Braces) -> C
 }
 
 fn check_braces(source: &Source, given: &Spanned<Value>, words: &str, braces: Braces) -> Checked<()> {
+    if braces == Braces::Value {
+        return match words.replace(VALUE, "").contains(['{', '}']) {
+            true => wrong(source, given, "only {value} is filled in here", "write the words without other braces"),
+            false => Ok(()),
+        };
+    }
     let names = || Blank::ALL.map(|(name, _)| name).join(", ");
     match pieces(words) {
         Ok(_) if braces == Braces::Refused && words.contains('{') => {

@@ -1,19 +1,23 @@
 //! Apple's half: from a face and a design to a signed `.pkpass` (wallets/apple.md sections 1 to 3).
 //!
-//! In two steps, because an update that shows nothing new is not to be signed: [`draft`] writes everything but the
+//! In two steps, because an update that shows nothing new is not to be signed: [`Sheet::draft`] writes everything but the
 //! signature, and equal drafts have equal manifests; [`Draft::sign`] signs one.
 
 mod json;
+mod phrase;
+mod sheet;
 mod strings;
 
 use std::sync::Arc;
 
-use super::bundle::{Draft, Packer};
+use super::bundle::Draft;
 use super::design::Design;
 use super::face::Face;
 use super::image::Image;
 use super::sign::{SignError, Signer};
 use crate::pure::domain::{Now, ProgrammeName};
+
+pub use sheet::Sheet;
 
 /// Whose passes: one `[[apple]]` table as passes need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +70,18 @@ pub enum AppleError {
     /// Wallet drops a pass without it and says nothing.
     #[error("the design has no icon; add icon.svg to its folder")]
     NoIcon,
+    /// The writer of JSON refuses.
+    #[error("pass.json cannot be written: {0}; look at the design's places and texts")]
+    Json(String),
     /// Nothing is signed now.
     #[error(transparent)]
     Sign(#[from] SignError),
 }
 
-/// Everything of a card's pass but the signature. `images` are the design's ([`super::strip::fixed`]) and the state's
-/// ([`super::strip::render`]).
+/// [`Sheet::draft`] of a design that makes one pass.
+///
+/// # Errors
+/// As there.
 pub fn draft(
     issuer: &Issuer,
     updates: Option<&Updates>,
@@ -80,19 +89,15 @@ pub fn draft(
     face: &Face,
     images: Vec<Image>,
 ) -> Result<Draft, AppleError> {
-    if !images.iter().any(|image| image.name == "icon.png") {
-        return Err(AppleError::NoIcon);
-    }
-    let (pass, strings) = json::pass(issuer, updates, design, face)?;
-    let mut texts = strings.files();
-    texts.push(("pass.json".to_owned(), pass.to_string().into_bytes()));
-    Ok(Draft::new(texts, images))
+    Sheet::new(design.clone()).draft(issuer, updates, face, images)
 }
 
 impl Draft {
     /// The finished pass, signed at `now`.
-    pub fn sign(&self, signer: &Signer, packer: &mut Packer, now: &Now) -> Result<Vec<u8>, SignError> {
+    pub fn sign(&self, signer: &Signer, now: &Now) -> Result<Vec<u8>, SignError> {
         let signature = signer.sign(self.manifest(), now)?;
-        Ok(packer.pack(self, &signature))
+        let mut pass = Vec::new();
+        self.pack(&signature, &mut pass);
+        Ok(pass)
     }
 }

@@ -27,8 +27,8 @@ pub fn object(issuer: &Issuer, design: &Design, face: &Face) -> Value {
     if let Some(second) = second_points(face) {
         put(&mut object, "secondaryLoyaltyPoints", second);
     }
-    codes(&mut object, issuer, &face.codes, &face.serial.to_string());
-    if issuer.picture_counts()
+    codes(&mut object, issuer, &face.codes, &face.serial.grouped());
+    if issuer.picture_varies()
         && let Some(picture) = issuer.picture(design, face)
     {
         put(&mut object, "heroImage", image(&picture, design, face));
@@ -118,7 +118,7 @@ fn points(face: &Face) -> Value {
     let (word, balance) = match face.kind {
         Kind::Stamps => {
             let shown = match &face.next_reward {
-                Some(way) => format!("{}/{}", way.done, way.of),
+                Some(way) => format!("{}/{}", way.done, way.goal),
                 None => face.balance.to_string(),
             };
             (WalletWord::Stamps, json!({ "string": shown }))
@@ -133,7 +133,7 @@ fn points(face: &Face) -> Value {
 fn second_points(face: &Face) -> Option<Value> {
     match face.kind {
         Kind::Stamps => Some(labelled(WalletWord::Rewards, number(face.rewards_available, 0))),
-        Kind::Points => face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left(), face.scale))),
+        Kind::Points => face.next_reward.as_ref().map(|way| labelled(WalletWord::ToGo, number(way.left, face.scale))),
         Kind::Cashback => face.cashback_bp.map(|bp| labelled(WalletWord::Rate, json!({ "string": percent(bp) }))),
     }
 }
@@ -210,10 +210,20 @@ fn links(face: &Face) -> Vec<Value> {
     vec![link("card", &face.page, WalletWord::CardLink), link("invite", &face.referral, WalletWord::InviteLink)]
 }
 
-/// The least of an object with which a phone can save a card: what a fat link carries.
+/// The least of an object with which a phone can save a card: what a fat link carries. That the card ends and that its
+/// code changes is part of it: with neither, whoever copies the plain barcode could use it for ever.
 pub fn object_lean(issuer: &Issuer, design: &Design, face: &Face) -> Value {
-    const LEAN: [&str; 7] =
-        ["id", "classId", "state", "accountId", "loyaltyPoints", "barcode", "smartTapRedemptionValue"];
+    const LEAN: [&str; 9] = [
+        "id",
+        "classId",
+        "state",
+        "accountId",
+        "loyaltyPoints",
+        "barcode",
+        "rotatingBarcode",
+        "smartTapRedemptionValue",
+        "validTimeInterval",
+    ];
     let mut object = super::words::only(object(issuer, design, face), &LEAN);
     for (part, property) in [("barcode", "showCodeText"), ("loyaltyPoints", "localizedLabel")] {
         if let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) {

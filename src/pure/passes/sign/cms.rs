@@ -4,10 +4,14 @@
 //! OpenSSL's CMS takes no signing time and encodes the certificates anew for each signature; what is written here is what
 //! it would write with DETACHED, BINARY and NOSMIMECAP, and the tests let it verify every form.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
+use openssl::md::Md;
 use openssl::pkey::{PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
+use openssl::sha::Sha256;
 use openssl::x509::X509;
 
 use super::certificate::{self, issuer_among, shown_time};
@@ -186,12 +190,21 @@ impl Signer {
     /// The bytes of `signature` for a manifest: leaf and intermediate inside, signed attributes content type, signing time
     /// and message digest in DER's order.
     pub fn sign(&self, manifest: &[u8], now: &Now) -> Result<Vec<u8>, SignError> {
-        self.may_sign(now)?;
-        self.sign_at(manifest, now.wall_ms.div_euclid(1_000))
+        self.sign_by(&mut self.rsa()?, manifest, now)
     }
 
-    fn sign_at(&self, manifest: &[u8], now_s: i64) -> Result<Vec<u8>, SignError> {
-        let digest = hash(MessageDigest::sha256(), manifest)?;
+    /// The RSA operation: PKCS#1 v1.5 over a SHA-256.
+    fn rsa(&self) -> Result<PkeyCtx<Private>, SignError> {
+        let mut rsa = PkeyCtx::new(&self.key)?;
+        rsa.sign_init()?;
+        rsa.set_signature_md(Md::sha256())?;
+        Ok(rsa)
+    }
+
+    fn sign_by(&self, rsa: &mut PkeyCtx<Private>, manifest: &[u8], now: &Now) -> Result<Vec<u8>, SignError> {
+        self.may_sign(now)?;
+        let now_s = now.wall_ms.div_euclid(1_000);
+        let digest = sha256(manifest);
         let time = signing_time(now_s);
         let attributes = [
             attribute(ID_CONTENT_TYPE, &der::element(OID, &[ID_DATA])),
@@ -200,8 +213,8 @@ impl Signer {
         ];
         // The signature is over the attributes under the tag of SET (RFC 5652 section 5.4); in place they stand under [0].
         let mut attributes = der::set_of(SET, attributes.iter().map(Vec::as_slice).collect());
-        let signature =
-            openssl::sign::Signer::new(MessageDigest::sha256(), &self.key)?.sign_oneshot_to_vec(&attributes)?;
+        let mut signature = Vec::new();
+        rsa.sign_to_vec(&sha256(&attributes), &mut signature)?;
         attributes[0] = CONTEXT_0;
         let signer = der::element(
             SEQUENCE,
@@ -253,6 +266,50 @@ impl Signer {
         let mut cms = CmsContentInfo::from_der(signature)?;
         cms.verify(Some(&certificates), Some(&store.build()), Some(manifest), None, flags)
     }
+}
+
+/// A signer in one hand, its RSA operation set up once: for whoever signs one pass after the other. Holds the key for as
+/// long as it lives, as the signer does.
+pub struct Pen {
+    signer: Arc<Signer>,
+    rsa: PkeyCtx<Private>,
+}
+
+impl std::fmt::Debug for Pen {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pen").field("signer", &self.signer).finish_non_exhaustive()
+    }
+}
+
+impl Pen {
+    /// Of a signer.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn new(signer: Arc<Signer>) -> Result<Self, SignError> {
+        Ok(Self { rsa: signer.rsa()?, signer })
+    }
+
+    /// Whose it is.
+    pub fn signer(&self) -> &Arc<Signer> {
+        &self.signer
+    }
+
+    /// As [`Signer::sign`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sign(&mut self, manifest: &[u8], now: &Now) -> Result<Vec<u8>, SignError> {
+        self.signer.sign_by(&mut self.rsa, manifest, now)
+    }
+}
+
+/// By the block function itself: OpenSSL's one-call form looks the algorithm up anew each time.
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(bytes);
+    hash.finish()
 }
 
 /// An Attribute with one value (RFC 5652 section 5.3).

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 pub use certificate::{Facts, chain_of_pem};
 pub(super) use certificate::{OTHER_KEY, extension_of, seconds_of, shown as shown_name, shown_time, usages_of};
-pub use cms::{SignError, Signer};
+pub use cms::{Pen, SignError, Signer};
 
 /// What an operator runs to turn a foreign .p12 into one that is read.
 pub const CONVERT: &str = "convert it with 'openssl pkcs12 -legacy -in OLD.p12 -nodes -out all.pem && openssl pkcs12 -export \

@@ -380,6 +380,12 @@ fn openssl_verifies_the_signature_and_its_attributes() {
     let manifest = b"{\"pass.json\":\"00\"}\r\n";
     signer.self_test(&now).expect("its own test");
     let signature = signer.sign(manifest, &now).expect("signed");
+    let mut pen = Pen::new(std::sync::Arc::new(PKI.signer())).expect("a pen");
+    for _ in 0..2 {
+        assert_eq!(pen.sign(manifest, &now).as_ref(), Ok(&signature), "the same again and again");
+    }
+    let untrusted = Now { trust: ClockTrust::Untrusted, ..now.clone() };
+    assert_eq!(pen.sign(manifest, &untrusted), Err(SignError::ClockUntrusted));
     std::fs::write(PKI.folder.join("signature"), &signature).expect("written");
     std::fs::write(PKI.folder.join("manifest.json"), manifest).expect("written");
     let verify = [

@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 use std::fmt::Write as _;
 
-use super::{Level, Picture, art};
+use super::{Circles, Level, Picture, art};
 
 /// Room at the sides.
 const SIDE: f32 = 16.0;
@@ -69,19 +69,18 @@ const TURNS: [i8; 11] = [-8, 5, -3, 9, -6, 3, 7, -9, 2, -5, 6];
 /// Width of the stub on which rewards lie.
 pub(super) const STUB: f32 = 96.0;
 
-fn stamps(out: &mut String, circles: Option<(u8, u8)>, ready: u8, svg: &str) {
-    let Some((of, done)) = circles else {
+fn stamps(out: &mut String, circles: Option<Circles>, ready: u8, svg: &str) {
+    let Some(circles) = circles else {
         seals(out, ready, WIDTH / 2.0, 100.0, 1.0);
         return;
     };
     let stub = if ready > 0 { STUB } else { 0.0 };
     let width = WIDTH - 2.0 * SIDE - if ready > 0 { STUB - SIDE + 8.0 } else { 0.0 };
-    for (at, spot) in grid(of, SIDE, width).into_iter().enumerate() {
-        let is_last = at + 1 == usize::from(of);
-        if at < usize::from(done) {
+    for (at, spot) in grid(circles.of, SIDE, width).into_iter().enumerate() {
+        if at < usize::from(circles.done) {
             place(out, "stamp", spot, f32::from(TURNS[at % TURNS.len()]));
         } else {
-            place(out, if is_last { "reward" } else { "empty" }, spot, 0.0);
+            place(out, if circles.has_mark(at) { "reward" } else { "empty" }, spot, 0.0);
         }
     }
     if ready > 0 {

@@ -9,7 +9,7 @@ use super::scene::{STUB, grid};
 use super::*;
 use crate::pure::domain::ProgrammeName;
 use crate::pure::passes::design::Colour;
-use crate::pure::passes::face::{Kind, Progress, Tier};
+use crate::pure::passes::face::{Kind, Progress, Reward, Tier};
 
 const STAMPS: &str = include_str!("../../../../passes/stamps/strip.svg");
 const SPEND: &str = include_str!("../../../../passes/spend/strip.svg");
@@ -45,6 +45,8 @@ fn design(strip: StripKind, svg: &str) -> Design {
         sharing_prohibited: true,
         images: [("icon", ICON), ("logo", LOGO)].map(|(name, svg)| (name.to_owned(), svg.to_owned())).into(),
         rewards: BTreeMap::new(),
+        levels: BTreeMap::new(),
+        titles: BTreeMap::new(),
     }
 }
 
@@ -53,7 +55,7 @@ fn face(kind: Kind) -> Face {
 }
 
 fn on_way(kind: Kind, done: i64, of: i64, rewards_available: i64) -> Face {
-    let next_reward = Some(Progress { reward: "r".to_owned(), of, done });
+    let next_reward = Some(Progress::straight(Reward::default(), of, done));
     Face { next_reward, rewards_available, ..face(kind) }
 }
 
@@ -351,4 +353,23 @@ fn a_logo_of_pixels_is_drawn_and_what_is_no_png_is_refused() {
         assert!(of_png(&png[..length]).is_err(), "{length}");
     }
     assert!(of_png(b"GIF89a and more than twenty-four bytes").is_err());
+}
+
+#[test]
+fn every_milestone_of_a_card_is_marked_until_it_is_stamped() {
+    let plain = design(StripKind::Stamps, DISCS);
+    let card = |done: i64, marks: Vec<i64>| {
+        let mut card = on_way(Kind::Stamps, done, 9, 0);
+        card.next_reward.as_mut().expect("a way").marks = marks;
+        Picture::of(&plain, &card)
+    };
+    let drawn = |picture: Picture| {
+        let svg = scene::draw(picture, DISCS);
+        ["stamp", "reward", "empty"].map(|symbol| svg.matches(&format!("'#{symbol}'")).count())
+    };
+    assert_eq!(drawn(card(4, vec![3, 6, 9])), [4, 2, 3]);
+    assert_eq!(drawn(card(9, vec![3, 6, 9])), [9, 0, 0]);
+    assert_eq!(drawn(card(-2, vec![3, 6, 9])), [0, 3, 6], "what is owed draws nothing");
+    assert_ne!(card(4, vec![3, 6, 9]).key(), card(4, vec![9]).key());
+    assert_eq!(card(4, vec![9]).key(), "stamps-4of9-ready0");
 }
