@@ -8,7 +8,6 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use stampd::base::config::Config;
 use stampd::daemon;
-use stampd::pure::passes::bundle::Packer;
 
 use crate::support::passes::{OFFICE, Office, sample};
 
@@ -191,7 +190,7 @@ fn the_intermediate_in_the_key_file_is_enough_and_a_configured_one_wins() {
     let config = Config::load(desk.config()).unwrap_or_else(|error| panic!("{error}"));
     let signer = daemon::signing_open(&config.apple, &desk.office.now).expect("it opens")[0].signer.clone();
     let draft = sample("cafe10").draft(&desk.office.kind.issuer, None);
-    let pass = draft.sign(&signer.expect("a signer"), &mut Packer::default(), &desk.office.now).expect("signed");
+    let pass = draft.sign(&signer.expect("a signer"), &desk.office.now).expect("signed");
     let file = desk.folder.join("card.pkpass");
     std::fs::write(&file, pass).expect("written");
     let told = desk.told(&["pass", "check", &text(&file)]);
