@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stampd::base::config::design::{SHIPPED, shipped_design};
 use stampd::pure::domain::Moment;
 use stampd::pure::passes::google::{Issuer, class, class_id, object, object_id};
-use stampd::pure::passes::jwt::{AccountError, LINK_MAX, LinkTerms, Load, SAVE_URL, SaveKind, ServiceAccount};
+use stampd::pure::passes::jwt::{AccountError, LINK_MAX, LinkTerms, Load, SAVE_URL, SPARED, SaveKind, ServiceAccount};
 use stampd::pure::passes::preview::{Sample, samples};
 use stampd::pure::passes::{Codes, Design, Face, Rotating, State};
 
@@ -318,12 +318,12 @@ fn links_are_thin_or_fat_and_within_what_browsers_carry() {
             let discovery = Discovery::open();
             discovery.check("LoyaltyClass", &lean["payload"]["loyaltyClasses"][0]);
             discovery.check("LoyaltyObject", &lean["payload"]["loyaltyObjects"][0]);
-            let least = verified(&load(Load::Least), &public);
+            let least = verified(&load(Load::Spared(SPARED.len())), &public);
             discovery.check("LoyaltyClass", &least["payload"]["loyaltyClasses"][0]);
             let link = account.save_link(&terms, &issuer(), &design, &face, None).expect("signed");
             let token = link.url.strip_prefix(SAVE_URL).expect("Google's address");
             assert!(token.len() <= LINK_MAX, "{} {name}: {}", design.name, token.len());
-            assert_eq!(link.kind, SaveKind::Fat, "{} {name}: {}", design.name, load(Load::Least).len());
+            assert_eq!(link.kind, SaveKind::Fat, "{} {name}: {}", design.name, load(Load::Spared(SPARED.len())).len());
             // The card must end and its code must change, also where it was saved by a link.
             let (saved, whole) = (verified(token, &public), object(&issuer(), &design, &face));
             let saved = &saved["payload"]["loyaltyObjects"][0];

@@ -477,8 +477,10 @@ fn files_that_do_not_belong_are_told() {
     ] {
         assert_eq!(says(&with(vec![(name, bytes)], card.images()), words), severity, "{name}");
     }
-    let tables =
-        vec![("en.lproj/pass.strings", &b"\"Member\" = \"Member\";"[..]), ("de.lproj/pass.strings", b"\"a\" = \"b\";")];
+    let tables = vec![
+        ("en.lproj/pass.strings", &b"\"field.member.label\" = \"Member\";"[..]),
+        ("de.lproj/pass.strings", b"\"a\" = \"b\";"),
+    ];
     assert_eq!(says(&with(tables, card.images()), "it lacks 1 texts"), Severity::Warning);
 }
 
@@ -662,4 +664,33 @@ fn the_chain_is_judged_against_the_roots_that_are_given() {
     let over = with(vec![OFFICE.root()], now_s + 400 * 86_400);
     assert_eq!(says(&over, "installed passes go on, new ones fail"), Severity::Error);
     assert_eq!(says(&with(vec![OFFICE.root()], now_s - 7_200), "which is to come"), Severity::Warning);
+}
+
+/// Wallet translates every text that equals a key: a customer may be called like a label, and like a key.
+#[test]
+fn no_value_of_a_card_is_translated_by_accident() {
+    let mut card = sample("points");
+    let shown = |card: &crate::support::passes::Sample| {
+        let draft = card.draft(&issuer(), None);
+        let strings = String::from_utf8_lossy(draft.text("de.lproj/pass.strings").expect("German")).into_owned();
+        let back = pass_json(&draft)["storeCard"]["backFields"].as_array().expect("fields").clone();
+        let member = back.into_iter().find(|field| field["key"] == "member").expect("a member");
+        let value = member["value"].as_str().expect("a text").to_owned();
+        let line = strings.lines().find(|line| line.starts_with(&format!("\"{value}\" = "))).map(str::to_owned);
+        (value, line)
+    };
+    card.face.member = Some("Member".to_owned());
+    assert_eq!(shown(&card), ("Member".to_owned(), None));
+    card.face.member = Some("field.member.label".to_owned());
+    let kept = "\"field.member.value\" = \"field.member.label\";".to_owned();
+    assert_eq!(shown(&card), ("field.member.value".to_owned(), Some(kept)));
+    // What speaks has another value in pass.json when it says another thing.
+    let mut cafe = sample("cafe10");
+    let mut standing = |done: i64| {
+        cafe.face.next_reward.as_mut().expect("a way").done = done;
+        let back = pass_json(&cafe.draft(&issuer(), None))["storeCard"]["backFields"][0].clone();
+        assert_eq!(back["key"], "standing");
+        back["value"].to_string()
+    };
+    assert_ne!(standing(7), standing(8));
 }

@@ -90,13 +90,13 @@ pub enum Load {
     Thin,
     /// Class and object in the form that a phone needs to save a card.
     Lean,
-    /// The same without what can be spared ([`SPARED`]).
-    Least,
+    /// The same without origins and the first so many of what can be spared ([`SPARED`]).
+    Spared(usize),
     /// Class and object whole.
     Whole,
 }
 
-/// What a link spares where it would be too long: places in class and object of [`Load::Lean`]. Never the end of a card nor
+/// What a link spares where it would be too long, in this order: places in class and object of [`Load::Lean`]. Never the end of a card nor
 /// its changing code.
 pub const SPARED: [(&str, &str, &str); 8] = [
     ("loyaltyClasses", "", "hexBackgroundColor"),
@@ -185,10 +185,14 @@ impl ServiceAccount {
     /// # Errors
     /// OpenSSL could not sign.
     pub fn sign(&self, claims: &Value) -> Result<String, ErrorStack> {
+        self.signed(claims, self.key_id.as_deref())
+    }
+
+    fn signed(&self, claims: &Value, key_id: Option<&str>) -> Result<String, ErrorStack> {
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!("RS256"));
         header.insert("typ".to_owned(), json!("JWT"));
-        if let Some(id) = &self.key_id {
+        if let Some(id) = key_id {
             header.insert("kid".to_owned(), json!(id));
         }
         let mut token = base64url(Value::Object(header).to_string().as_bytes());
@@ -236,12 +240,12 @@ impl ServiceAccount {
                 "loyaltyClasses": [class_lean(issuer, design, face)],
                 "loyaltyObjects": [object_lean(issuer, design, face)],
             }),
-            Load::Least => {
+            Load::Spared(count) => {
                 let mut payload = json!({
                     "loyaltyClasses": [class_lean(issuer, design, face)],
                     "loyaltyObjects": [object_lean(issuer, design, face)],
                 });
-                for (list, part, name) in SPARED {
+                for (list, part, name) in SPARED.into_iter().take(count) {
                     let part = payload.pointer_mut(&format!("/{list}/0{part}")).and_then(Value::as_object_mut);
                     part.map(|part| part.remove(name));
                 }
@@ -259,10 +263,12 @@ impl ServiceAccount {
             "iat": terms.issued_unix_s,
             "payload": payload,
         });
-        if !terms.origins.is_empty() {
+        // Only Google's own button needs them, not whoever follows the link.
+        if !terms.origins.is_empty() && !matches!(load, Load::Spared(_)) {
             claims["origins"] = json!(terms.origins);
         }
-        self.sign(&claims)
+        // Without the key's id, which a link has no room for and Google does not ask for.
+        self.signed(&claims, None)
     }
 
     /// The link that saves a card. Without `ask` it carries as much as [`LINK_MAX`] characters of token take: all, else what
@@ -280,9 +286,11 @@ impl ServiceAccount {
     ) -> Result<SaveLink, ErrorStack> {
         let link = |token: String, kind: SaveKind| SaveLink { url: format!("{SAVE_URL}{token}"), kind };
         if ask != Some(SaveKind::Thin) {
-            for load in [Load::Whole, Load::Lean, Load::Least] {
+            let spared = (0..=SPARED.len()).map(Load::Spared);
+            for load in [Load::Whole, Load::Lean].into_iter().chain(spared) {
                 let token = self.save_token(terms, issuer, design, face, load)?;
-                if token.len() <= LINK_MAX || (load == Load::Least && ask.is_some()) {
+                let is_last = load == Load::Spared(SPARED.len());
+                if token.len() <= LINK_MAX || (is_last && ask.is_some()) {
                     return Ok(link(token, SaveKind::Fat));
                 }
             }

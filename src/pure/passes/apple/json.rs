@@ -17,6 +17,7 @@ use super::strings::Strings;
 use super::{AppleError, Issuer, Updates};
 use crate::pure::domain::Moment;
 use crate::pure::domain::money::decimal;
+use crate::pure::passes::bundle::crc32;
 use crate::pure::passes::design::{Blank, Slot, Speaks};
 use crate::pure::passes::face::{Face, Kind, State};
 use crate::pure::passes::fill;
@@ -320,7 +321,7 @@ fn written<'a>(saying: &'a FieldSaying<'_>, face: &'a Face, strings: &mut String
             (written.date_style, written.time_style) = (Some("PKDateStyleMedium"), Some("PKDateStyleNone"));
             written.ignores_time_zone = true;
         }
-        None => written.value = Value::Text(strings.take(&saying.value, key("value")).unwrap_or_default()),
+        None => written.value = Value::Text(strings.take(&saying.value, || value_key(saying)).unwrap_or_default()),
     }
     written.label = strings.take(&saying.label, key("label"));
     // With %@, as the sentence: a reader that knows no strings shows the new value all the same.
@@ -329,6 +330,16 @@ fn written<'a>(saying: &'a FieldSaying<'_>, face: &'a Face, strings: &mut String
         written.data_detector_types = Some(detectors(saying.field.sole));
     }
     written
+}
+
+/// The key of a field's value. Of a field that speaks another one for each text: Wallet tells of a value that changed, and
+/// whether it looks at pass.json or at the translation is not documented.
+fn value_key(saying: &FieldSaying<'_>) -> String {
+    let key = &saying.field.key;
+    match saying.value.words().filter(|_| saying.field.change.is_some()) {
+        Some(words) => format!("field.{key}.value.{:08x}", crc32(words.as_bytes())),
+        None => format!("field.{key}.value"),
+    }
 }
 
 /// Whether the lock screen tells of it: the customer may have paused what it speaks of.
