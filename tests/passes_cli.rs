@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use stampd::base::config::Config;
 use stampd::daemon;
+use stampd::pure::passes::bundle::Draft;
 
 use crate::support::passes::{OFFICE, Office, sample};
 use crate::support::shop::faketime_library;

@@ -107,9 +107,8 @@ function list() {
 }
 
 function take(id, tap, age_ms) {
-  // A tap that could not be kept comes with the id of the event before it.
   if ((page.till && tap.till !== page.till) || taps.some(one => one.id === id && one.tap.visit === tap.visit)) return;
-  const newest = taps.every(one => one.id <= id);
+  const newest = taps.every(one => one.id <= id);  // a tap that could not be kept has the id of the event before it
   taps = [{id, tap}, ...taps].sort((one, other) => other.id - one.id).slice(0, LISTED);
   list();
   if (newest && age_ms < NEWS_MS) show(tap);
