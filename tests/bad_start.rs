@@ -111,7 +111,7 @@ fn a_folder_that_cannot_be_written_is_told() {
     let mut shop = Shop::closed();
     let dir = shop.dir.display().to_string();
     shop.mounts_set(&format!("mount --bind {dir} {dir}; mount -o remount,bind,ro {dir}"));
-    fails(&mut shop, &[&dir, "chown", "[ledger] path"]);
+    fails(&mut shop, &[&dir, "read-only", "mount it writable", "[ledger] path"]);
 }
 
 #[test]

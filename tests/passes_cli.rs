@@ -294,7 +294,8 @@ fn a_reader_that_goes_away_is_no_panic() {
     // A full disk is told.
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there");
     let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
-    let output = command.args(["programme", "explain", rules]).stdout(full).stderr(Stdio::piped()).output();
+    command.args(["programme", "explain", rules]).arg("--config").arg(desk.config());
+    let output = command.stdout(full).stderr(Stdio::piped()).output();
     let output = output.expect("stampd runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));

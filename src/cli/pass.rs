@@ -117,12 +117,12 @@ fn google(context: &Context, serial: &str, link: Option<&str>) -> Result<()> {
 fn warn(url: &str, kind: &str, is_asked: bool) {
     let length = url.len().saturating_sub(SAVE_URL.len());
     if kind == SaveKind::Thin.name() && !is_asked {
-        eprintln!(
+        mention!(
             "note: a link that carries the card would have more than {LINK_MAX} characters, so this one is thin: it works \
              once class and object were inserted by REST; --link fat carries the card all the same"
         );
     } else if length > LINK_MAX {
-        eprintln!("note: {length} characters; some browsers and messengers cut off what is longer than {LINK_MAX}");
+        mention!("note: {length} characters; some browsers and messengers cut off what is longer than {LINK_MAX}");
     }
 }
 

@@ -45,7 +45,7 @@ pub fn run(context: &Context, command: ProgrammeCommand) -> Result<()> {
         Ok(config) => minor_digits(&config.shop.currency),
         Err(_) => {
             let file = context.config.display();
-            eprintln!("note: {file} cannot be read; amounts are told with two decimals (stampd doctor says why)");
+            mention!("note: {file} cannot be read; amounts are told with two decimals (stampd doctor says why)");
             2
         }
     };

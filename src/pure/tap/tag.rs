@@ -190,8 +190,8 @@ impl Tag {
         Step::Transmit(command)
     }
 
-    /// A read failed. Once more, then the chip is not where it can be read: to go on with less would take a tag whose text
-    /// was not read for a bare chip.
+    /// A read failed. Once more, so that a tag at the edge of the field is not taken for a bare chip; then the chip is not
+    /// where it can be read.
     fn failed(&mut self, status: StatusWord) -> Step {
         if self.asked_again {
             self.notes.push(Note::Status { command: self.command.clone(), status });
@@ -338,6 +338,8 @@ impl Tag {
         match status {
             StatusWord::Success => {}
             status if says_no(status) => return self.without_ndef(None),
+            // Some readers say so of every chip that has no pages: twice is a no.
+            _ if self.asked_again => return self.without_ndef(None),
             status => return self.failed(status),
         }
         match data {
@@ -597,7 +599,7 @@ mod tests {
         assert_eq!(sent, [&GET_UID[..], &GET_UID, &read_pages(3), &read_pages(3)]);
         assert_eq!(read(exchange).texts(), ["L"]);
         let (sent, exchange) = run(Kind::Type2, ALL, &[UID, failed, failed]);
-        assert_eq!((sent.len(), exchange.found), (3, hold_still.clone()));
+        assert_eq!((sent.len(), read(exchange).ndef), (3, None), "a reader that says so of a chip without pages");
         for kind in [Kind::Type2, Kind::Bare] {
             let (sent, exchange) = run(kind, ALL, &[failed, &[0x6F, 0x00]]);
             assert_eq!((sent.len(), exchange.found), (2, hold_still.clone()), "{kind:?}");

@@ -27,7 +27,7 @@ pub enum LedgerError {
     /// The file system takes no writes.
     #[error(
         "the file system under {} is read-only, as after a fault on the disk: look at it (dmesg, fsck), mount it writable \
-         again, then start stampd",
+         again or name another place in [ledger] path, then start stampd",
         folder.display()
     )]
     ReadOnly {

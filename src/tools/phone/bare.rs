@@ -145,7 +145,7 @@ impl Handset for BareChip {
                 let said = format!("{} (9000)", hex(&uid));
                 Answer::plain([&uid[..], &[0x90, 0x00]].concat(), "the UID", said).giving_pass()
             }
-            (0xFF, 0xB0, BareKind::Uid) => Answer::status(0x6300, asked(), "the pages cannot be read (6300)"),
+            (0xFF, 0xB0, BareKind::Uid) => Answer::status(0x6A81, asked(), "it has no pages (6A81)"),
             (0xFF, 0xB0, BareKind::Classic) => Answer::status(0x6982, asked(), "not without the block's key (6982)"),
             (0xFF, 0x82, BareKind::Classic) => Answer::status(0x9000, asked(), "the reader keeps the key (9000)"),
             (0xFF, 0x86, BareKind::Classic) => Answer::status(0x6300, asked(), "the key does not fit (6300)"),

@@ -208,6 +208,14 @@ impl Back<'_> {
             _ => return Err(LedgerError::Damaged(format!("a row of '{table}' in the copy has other columns"))),
         };
         self.connection.prepare_cached(&text)?.execute(params_from_iter(values))?;
+        if let ("card", RowState::Is(values), Some(place)) =
+            (table, state, columns.iter().position(|column| column == "serial"))
+        {
+            // Its customer's sums were copied at another time, or not at all: lists take both over anew.
+            self.connection
+                .prepare_cached("UPDATE card SET listed = 0 WHERE serial = ?1")?
+                .execute([&values[place]])?;
+        }
         Ok(())
     }
 }
