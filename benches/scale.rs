@@ -201,6 +201,8 @@ pub fn stampd(config: &PathBuf, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stampd"));
     command.args(arguments).arg("--config").arg(config);
     command.env("PCSCLITE_CSOCK_NAME", "/nowhere/pcscd.comm");
+    // As the systemd unit starts it.
+    command.env("MALLOC_ARENA_MAX", "2");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -27,15 +27,20 @@ use crate::shop::ledger::read;
 /// From the first unsynced write to the sync.
 const SYNC_AFTER: Duration = Duration::from_millis(700);
 
-/// After a commit the copy waits so long for more: a snapshot reads the same pages for one tap as for ten, and while a tap
-/// is on its way nothing else works for it. Far less than [`SYNC_AFTER`], with which the copy is safe.
-const GATHERED_FOR: Duration = Duration::from_millis(100);
+/// After a commit the copy looks so often whether more come, and so long each time: a snapshot reads the same pages for
+/// one tap as for ten. Together far less than [`SYNC_AFTER`], with which the copy is safe.
+const GATHERINGS: usize = 5;
+const GATHERED_FOR: Duration = Duration::from_millis(10);
 
-/// Commits in one snapshot.
-const COMMITS_AT_ONCE: usize = 256;
+/// Commits taken with one look.
+const COMMITS_AT_ONCE: usize = 64;
 
 /// Bytes of events or rows in one record; a snapshot with more takes several.
 const RECORD_BYTES: usize = 1 << 20;
+
+/// Bytes of events after which a copy that is far behind writes what it has before it reads on: the first copy of a large
+/// ledger takes no more memory than that of a small one.
+const READ_BYTES: usize = 4 << 20;
 
 /// So much before the last known event the rows that were missed are looked for: the wall clock may have gone back.
 const MARGIN_MS: i64 = 3_600_000;
@@ -53,6 +58,15 @@ pub enum Note {
 struct Open {
     file: File,
     at: u64,
+}
+
+/// What a snapshot gave: records that count together.
+struct Group {
+    /// The ledger's row up to which they go.
+    to: i64,
+    records: Vec<Record>,
+    /// The ledger goes on behind it.
+    more: bool,
 }
 
 /// The thread's own.
@@ -119,18 +133,17 @@ impl Writer {
         self.copy(Vec::new());
         while let Ok(first) = notes.recv() {
             let (mut kept, mut sync, mut close) = (Vec::new(), ticking.is_err(), false);
-            let until = Instant::now() + GATHERED_FOR;
-            let mut next = Some(first);
-            for _ in 0..COMMITS_AT_ONCE {
-                match next {
-                    Some(Note::Committed(rows)) => kept.extend(rows),
-                    Some(Note::Sync) => sync = true,
-                    Some(Note::Close) => close = true,
-                    None => break,
+            let mut take = |note: Note| match note {
+                Note::Committed(rows) => kept.extend(rows),
+                Note::Sync => sync = true,
+                Note::Close => close = true,
+            };
+            take(first);
+            for _ in 0..GATHERINGS {
+                if let Ok(next) = notes.recv_timeout(GATHERED_FOR) {
+                    take(next);
+                    notes.try_iter().take(COMMITS_AT_ONCE).for_each(&mut take);
                 }
-                let patience =
-                    if close || sync { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
-                next = notes.recv_timeout(patience).ok();
             }
             let was_unsynced = self.unsynced;
             self.copy(kept);
@@ -177,21 +190,25 @@ impl Writer {
         }
     }
 
-    fn try_copy(&mut self, kept: Vec<Kept>, missed: bool) -> Result<(), LedgerError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let snapshot = connection.unchecked_transaction()?;
-        let group = self.group(&snapshot, kept, missed)?;
-        drop(snapshot);
-        self.connection = Some(connection);
-        let Some((to, records)) = group else { return Ok(()) };
-        for record in records {
-            self.append(record)?;
+    fn try_copy(&mut self, mut kept: Vec<Kept>, mut missed: bool) -> Result<(), LedgerError> {
+        loop {
+            let connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => self.connect()?,
+            };
+            let snapshot = connection.unchecked_transaction()?;
+            let group = self.group(&snapshot, std::mem::take(&mut kept), std::mem::take(&mut missed))?;
+            drop(snapshot);
+            self.connection = Some(connection);
+            let Some(Group { to, records, more }) = group else { return Ok(()) };
+            for record in records {
+                self.append(record)?;
+            }
+            self.to = to;
+            if !more {
+                return Ok(());
+            }
         }
-        self.to = to;
-        Ok(())
     }
 
     fn connect(&mut self) -> Result<Connection, LedgerError> {
@@ -205,23 +222,23 @@ impl Writer {
         Ok(connection)
     }
 
-    /// What one snapshot has that the copy lacks: the row up to which it goes, and records that count together.
-    fn group(
-        &mut self,
-        snapshot: &Connection,
-        kept: Vec<Kept>,
-        missed: bool,
-    ) -> Result<Option<(i64, Vec<Record>)>, LedgerError> {
+    /// What one snapshot has that the copy lacks.
+    fn group(&mut self, snapshot: &Connection, kept: Vec<Kept>, missed: bool) -> Result<Option<Group>, LedgerError> {
         let mut rows = Rows::default();
         kept.into_iter().for_each(|row| rows.add(row.table, row.key));
         let mut records: Vec<Record> = Vec::new();
         let mut to = self.to;
-        let mut size = 0;
+        let (mut size, mut read, mut more) = (0, 0, false);
         let mut statement =
             snapshot.prepare_cached("SELECT position, body, hlc FROM event WHERE position > ?1 ORDER BY position")?;
         let mut found = statement.query([self.to])?;
         while let Some(row) = found.next()? {
+            if read > READ_BYTES {
+                more = true;
+                break;
+            }
             let (position, body, hlc): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            read += body.len();
             rows.add_named_by(snapshot, position, &body)?;
             if records.is_empty() || size > RECORD_BYTES {
                 records.push(Record { from: to, more: true, ..Record::default() });
@@ -254,7 +271,7 @@ impl Writer {
                 record.rows.push((table.to_owned(), state));
             }
         }
-        Ok(records.last_mut().map(|last| last.more = false).map(|()| (to, records)))
+        Ok(records.last_mut().map(|last| last.more = false).map(|()| Group { to, records, more }))
     }
 
     fn row_state(&self, snapshot: &Connection, table: &str, key: Vec<Value>) -> Result<RowState, LedgerError> {
