@@ -79,7 +79,7 @@ pub fn guarded(command: impl FnOnce() -> ExitCode) -> ExitCode {
         code
     }));
     GUARDED.set(false);
-    done.unwrap_or_else(|why| code_of(why))
+    done.unwrap_or_else(code_of)
 }
 
 fn code_of(why: Box<dyn Any + Send>) -> ExitCode {

@@ -25,12 +25,15 @@ const PIXEL_BYTES_MAX: u64 = 16 << 20;
 /// The most bytes of pixels of all pictures that are unpacked; full sets in thirty languages stay under it.
 const PIXEL_BYTES_ALL_MAX: u64 = 256 << 20;
 
+/// Width and height of each scale of a picture.
+type Sizes = BTreeMap<u32, (u32, u32)>;
+
 const PNG: &[u8] = b"\x89PNG\r\n\x1A\n";
 
 /// Judges every picture and all together. `is_store_card` tells the style, `logo_text` whether a text stands for the logo.
 pub(super) fn judge(files: &[File], is_store_card: bool, logo_text: bool, findings: &mut Findings) {
-    // By folder and stem: width and height of each scale.
-    let mut families: BTreeMap<(&str, &str), BTreeMap<u32, (u32, u32)>> = BTreeMap::new();
+    // By folder and stem.
+    let mut families: BTreeMap<(&str, &str), Sizes> = BTreeMap::new();
     let mut budget = PIXEL_BYTES_ALL_MAX;
     for file in files {
         let (folder, base) = file.name.rsplit_once('/').unwrap_or(("", &file.name));
@@ -86,7 +89,7 @@ fn one(file: &File, stem: &str, scale: u32, budget: &mut u64, findings: &mut Fin
 }
 
 /// One picture in its scales: the larger ones are there, and are the same picture by their form.
-fn family(folder: &str, stem: &str, sizes: &BTreeMap<u32, (u32, u32)>, findings: &mut Findings) {
+fn family(folder: &str, stem: &str, sizes: &Sizes, findings: &mut Findings) {
     let path = |scale: u32| {
         let at = if scale == 1 { String::new() } else { format!("@{scale}x") };
         let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
