@@ -25,6 +25,9 @@ const PIXEL_BYTES_MAX: u64 = 16 << 20;
 /// The most bytes of pixels of all pictures that are unpacked; full sets in thirty languages stay under it.
 const PIXEL_BYTES_ALL_MAX: u64 = 256 << 20;
 
+/// Width and height of each scale of a picture.
+type Sizes = BTreeMap<u32, (u32, u32)>;
+
 const PNG: &[u8] = b"\x89PNG\r\n\x1A\n";
 
 /// Width and height of a picture by its scale.
