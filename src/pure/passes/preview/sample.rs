@@ -65,7 +65,10 @@ pub fn samples(design: &Design, shop: &str, goal: i64) -> Vec<Sample> {
             }
         }
         if face.rewards_available > 0 {
-            face.next_expiry = Some(NextExpiry { last_day: SOON, amount: face.rewards_available });
+            face.next_expiry = Some(NextExpiry {
+                last_day: SOON,
+                amount: if design.strip == StripKind::Points { 40 } else { rewards },
+            });
             face.message = Some(NEWS.to_owned());
         }
         Sample { name, face }
@@ -81,7 +84,9 @@ fn offers(design: &Design, goal: i64) -> Vec<Offer> {
     }
     let takes_off =
         |name: &str| design.rewards.get(name).is_some_and(|text| text.values().any(|one| one.contains(VALUE)));
-    names.sort_by_key(|name| !takes_off(name));
+    if design.strip == StripKind::Points {
+        names.sort_by_key(|name| !takes_off(name));
+    }
     let offer = |(at, name): (i64, &str)| Offer {
         reward: Reward { name: name.to_owned(), value: takes_off(name).then_some(Money { minor: 500 }) },
         units: goal + goal * 3 / 2 * at,
