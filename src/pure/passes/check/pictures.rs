@@ -30,9 +30,6 @@ type Sizes = BTreeMap<u32, (u32, u32)>;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1A\n";
 
-/// Width and height of a picture by its scale.
-type Sizes = BTreeMap<u32, (u32, u32)>;
-
 /// Judges every picture and all together. `is_store_card` tells the style, `logo_text` whether a text stands for the logo.
 pub(super) fn judge(files: &[File], is_store_card: bool, logo_text: bool, findings: &mut Findings) {
     // By folder and stem.
