@@ -277,3 +277,25 @@ fn files_that_every_backup_holds_go_and_the_rest_still_leads_on() {
     let damage = restoring.replayed().damage.clone().unwrap();
     assert!(damage.to_string().contains("the ledger ends with 0"), "{damage}");
 }
+
+#[test]
+fn a_copy_that_is_far_behind_reads_on_in_parts() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    plain(&ledger, 1);
+    drop(ledger);
+    // Without the copy; more than is read at once.
+    let ledger = Ledger::open(&scratch.path(), 1_000).unwrap();
+    for number in 2..60u128 {
+        let mut what = Happening::new(EventKind::ProgrammeChanged, Actor::device(None));
+        what.details = vec![("text".to_owned(), "x".repeat(200_000))];
+        ledger.write_wait(move |txn| append(txn, number, what)).unwrap();
+    }
+    drop(ledger);
+    drop(scratch.open());
+    let before = rows(&scratch.path());
+    scratch.lose();
+    let replayed = scratch.restore();
+    assert_eq!((replayed.events, replayed.to, replayed.damage), (59, 59, None));
+    assert_eq!(rows(&scratch.path()), before);
+}

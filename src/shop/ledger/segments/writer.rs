@@ -38,8 +38,8 @@ const COMMITS_AT_ONCE: usize = 64;
 /// Bytes of events or rows in one record; a snapshot with more takes several.
 const RECORD_BYTES: usize = 1 << 20;
 
-/// Bytes of events after which a copy that is far behind writes what it has before it reads on: the first copy of a large
-/// ledger takes no more memory than that of a small one.
+/// Bytes of events after which a copy that is far behind writes what it has before it reads on: it takes no more memory
+/// however far behind it is.
 const READ_BYTES: usize = 4 << 20;
 
 /// So much before the last known event the rows that were missed are looked for: the wall clock may have gone back.
