@@ -1,5 +1,5 @@
-//! A disk that fails on command (`tests/faults/disk.c`, loaded before the daemon): single calls, or the power of the whole
-//! disk. What fails is set while the daemon runs.
+//! What is loaded before the daemon and steered while it runs: a disk that fails on command (`tests/faults/disk.c`), single
+//! calls or the power of the whole disk, and a wall clock that a test sets (`tests/faults/clock.c`).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -109,6 +109,36 @@ impl Disk {
     fn put(&self, at: u64, value: u32) {
         self.control.write_all_at(&value.to_ne_bytes(), at).expect("written");
     }
+}
+
+/// A wall clock that stands still until it is set.
+pub struct WallClock {
+    control: File,
+}
+
+impl WallClock {
+    /// From the daemon's next start on it has this clock, which shows 1970-01-01 UTC.
+    pub fn of(shop: &mut Shop) -> Self {
+        let path = shop.dir.join("wall-clock");
+        let control = File::options().create(true).truncate(true).write(true).open(&path).expect("a file");
+        let clock = Self { control };
+        clock.set(0);
+        shop.environment_set("LD_PRELOAD", clock_library());
+        shop.environment_set("STAMPD_CLOCK", path);
+        clock
+    }
+
+    /// Sets it: seconds since 1970-01-01 UTC. From then on the daemon sees this moment and no other.
+    pub fn set(&self, seconds: i64) {
+        let moment = [seconds.to_ne_bytes(), (!seconds).to_ne_bytes()].concat();
+        self.control.write_all_at(&moment, 0).expect("written");
+    }
+}
+
+/// The library that is the clock.
+fn clock_library() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("clock.c", "clock.so", &["-shared", "-fPIC", "-pthread", "-ldl"])).clone()
 }
 
 /// The library that is the disk.

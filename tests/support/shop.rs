@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::faults::WallClock;
 use super::http::{Answer, Ask, Events};
 use super::pcscd::{Pcscd, SOCKET_VARIABLE};
 use super::wait_until;
@@ -56,6 +57,7 @@ pub struct Shop {
     environment: Vec<(String, PathBuf)>,
     mounts: Option<String>,
     launcher: Option<PathBuf>,
+    clock: Option<WallClock>,
     child: Option<Child>,
     keys: AtomicU32,
     _port: Port,
@@ -120,6 +122,7 @@ impl Shop {
             environment: Vec::new(),
             mounts: None,
             launcher: None,
+            clock: None,
             child: None,
             keys: AtomicU32::new(0),
             _port: port,
@@ -165,25 +168,15 @@ impl Shop {
 
     /// From the daemon's next start on its wall clock is this test's to set; the time since boot stays real.
     pub fn clock_control(&mut self) {
-        let library = faketime_library();
-        let file = self.dir.join("wall-clock");
-        for (name, value) in [
-            ("LD_PRELOAD", library),
-            ("FAKETIME_TIMESTAMP_FILE", file),
-            ("FAKETIME_NO_CACHE", "1".into()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
-            ("NO_FAKE_STAT", "1".into()),
-            ("TZ", "UTC".into()),
-        ] {
-            self.environment_set(name, value);
-        }
+        self.environment_set("TZ", "UTC");
+        self.clock = Some(WallClock::of(self));
     }
 
     /// Moves the wall clock to that moment, `YYYY-MM-DD hh:mm:ss`, UTC.
     pub fn clock_set(&self, moment: &str) {
-        let aside = self.dir.join("wall-clock.new");
-        fs::write(&aside, format!("{moment}\n")).expect("written");
-        fs::rename(aside, self.dir.join("wall-clock")).expect("renamed");
+        let moment: jiff::civil::DateTime = moment.parse().expect("a moment");
+        let moment = moment.to_zoned(jiff::tz::TimeZone::UTC).expect("a moment of UTC");
+        self.clock.as_ref().expect("clock_control came first").set(moment.timestamp().as_second());
     }
 
     /// Changes the configuration, for the next start by [`Start::Run`].
