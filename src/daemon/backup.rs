@@ -13,6 +13,7 @@ use jiff::civil::Time;
 use super::programmes::rulebooks_of;
 use crate::base::clock::Clock;
 use crate::base::config::Backup;
+use crate::base::priority;
 use crate::pure::domain::Moment;
 use crate::pure::wire::lan::PartView;
 use crate::shop::ledger::{Ledger, ReadOnly};
@@ -90,7 +91,8 @@ impl Backups {
         if last_ms.is_none_or(|last_ms| last_ms >= last_due_ms(now, self.settings.at)) {
             return Ok(None);
         }
-        let made = self.make(now)?;
+        // Copying and checking a large ledger takes minutes; no tap is to wait for it.
+        let made = priority::lowered("backup", || self.make(now)).context("the backup got no thread")??;
         self.prune()?;
         self.segments_prune()?;
         Ok(Some(made))
@@ -104,8 +106,9 @@ impl Backups {
         let at = Timestamp::from_millisecond(now.ms).context("the clock is beyond the calendar")?;
         let file = folder.join(format!("ledger-{}.db", at.strftime(NAME_TIME)));
         let aside = file.with_extension("part");
-        if aside.exists() {
-            fs::remove_file(&aside).with_context(|| format!("cannot remove {}", aside.display()))?;
+        // What a power cut left of an earlier one takes the room of a ledger.
+        for part in parts_of(folder) {
+            fs::remove_file(&part).with_context(|| format!("cannot remove {}", part.display()))?;
         }
         self.ledger.backup(&aside)?;
         let checked = backup_verify(&aside);
@@ -132,7 +135,7 @@ impl Backups {
     /// What every backup that is kept holds need not lie in the segment copy too.
     fn segments_prune(&self) -> Result<()> {
         let Some((_, oldest)) = backups_of(&self.settings.dir).into_iter().next() else { return Ok(()) };
-        let (_, _, until) = ReadOnly::open(&oldest)?.with(|reads| reads.counts())?;
+        let until = ReadOnly::open(&oldest)?.with(|reads| reads.newest_position())?;
         self.ledger.segments_prune(until)?;
         Ok(())
     }
@@ -183,6 +186,14 @@ fn last_due_ms(now: &Moment, at: Time) -> i64 {
     };
     let today_ms = due_ms(today);
     if today_ms <= now.ms { today_ms } else { today.yesterday().map_or(i64::MIN, due_ms) }
+}
+
+/// Copies that were begun and never named.
+fn parts_of(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.path()).filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("ledger-") && name.ends_with(".part"))
+    })
 }
 
 /// The backups of a folder with the time in their names, oldest first.

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::base::priority;
 use crate::shop::ledger::{Ledger, LedgerError, ReadOnly};
 
 /// After the start, so that the first customers do not wait for the disk.
@@ -38,8 +39,11 @@ pub fn start(ledger: Ledger) -> tokio::task::JoinHandle<()> {
             let (tell, told) = tokio::sync::oneshot::channel();
             let path = ledger.path().to_owned();
             // A thread that nobody waits for: a large file takes longer than the daemon may take to stop.
-            let spawned =
-                std::thread::Builder::new().name("scrub".to_owned()).spawn(move || tell.send(check(&path, depth)));
+            let spawned = std::thread::Builder::new().name("scrub".to_owned()).spawn(move || {
+                // Refused, it looks all the same.
+                let _ = priority::lower();
+                tell.send(check(&path, depth))
+            });
             match (spawned, told.await) {
                 (Ok(_), Ok(Err(what))) => ledger.condemn(&what),
                 (Ok(_), Ok(Ok(_))) => {}

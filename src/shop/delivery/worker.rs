@@ -10,18 +10,15 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::setpriority_process;
 use serde_json::json;
 
 use super::{Hold, Outcome, PassFault, Passes};
+use crate::base::priority;
 use crate::pure::domain::{Now, Serial};
 use crate::shop::ledger::{LedgerError, OUTBOX_WAIT_MS_MAX, OutboxRow};
 
 /// The topic of its rows.
 pub const TOPIC: &str = "pass";
-
-/// The lowest priority that there is: what taps need comes first.
-const NICE: i32 = 19;
 
 /// Rows read at once.
 const ROWS_AT_ONCE: usize = 64;
@@ -115,10 +112,9 @@ impl Worker {
         passes.inner.bell.silence();
         let working = passes.clone();
         let thread = std::thread::Builder::new().name("passes".to_owned()).spawn(move || {
-            // Of this thread alone: on Linux each thread has its own.
             // Where the system refuses that (our unit takes such calls away), it rests between passes instead.
-            let refused = setpriority_process(None, NICE).err();
-            if let Some(error) = refused {
+            let refused = priority::lower().err();
+            if let Some(error) = &refused {
                 tracing::info!(%error, "delivery.rests: no lower priority is given, so passes are made with rests between");
             }
             let rests = refused.is_some();
