@@ -114,7 +114,7 @@ impl Ledger {
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let copy = segments.map(|folder| {
             let newest = segments::settle(&connection, folder)?;
-            let (_, _, tail) = read::Reads::of(&connection).counts()?;
+            let tail = read::Reads::of(&connection).newest_position()?;
             segments::Segments::start(folder, path, newest, tail)
         });
         let copy = copy.transpose()?;
@@ -278,7 +278,7 @@ fn connection_open(path: &Path) -> Result<Connection, LedgerError> {
 /// The newest part of the chain must hold before anything is booked on it (SYNC.md row 6).
 fn newest_check(connection: &Connection) -> Result<(), LedgerError> {
     let reads = read::Reads::of(connection);
-    let (_, _, newest) = reads.counts()?;
+    let newest = reads.newest_position()?;
     let report = reads.chain_check((newest - CHAIN_CHECKED_AT_START).max(0))?;
     report.faults.first().map_or(Ok(()), |fault| Err(LedgerError::Damaged(fault.to_string())))
 }

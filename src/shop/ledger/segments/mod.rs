@@ -120,7 +120,7 @@ pub fn settle(connection: &Connection, folder: &Path) -> Result<Newest, LedgerEr
     std::fs::create_dir_all(folder).map_err(|error| LedgerError::folder(folder, error))?;
     let newest = folder::newest(folder)?;
     let reads = super::read::Reads::of(connection);
-    let (_, _, tail) = reads.counts()?;
+    let tail = reads.newest_position()?;
     if newest.files == 0 {
         return Ok(Newest { to: tail, ..newest });
     }

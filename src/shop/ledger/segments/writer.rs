@@ -35,12 +35,12 @@ const GATHERED_FOR: Duration = Duration::from_millis(10);
 /// Commits taken with one look.
 const COMMITS_AT_ONCE: usize = 64;
 
-/// Bytes of events or rows in one record; a snapshot with more takes several.
-const RECORD_BYTES: usize = 1 << 20;
+/// Bytes of events or rows in one record; a snapshot with more takes several, each written when it is full.
+const RECORD_BYTES: usize = 256 << 10;
 
-/// Bytes of events after which a copy that is far behind writes what it has before it reads on: it takes no more memory
-/// however far behind it is.
-const READ_BYTES: usize = 4 << 20;
+/// Bytes of events after which a copy that is far behind ends its snapshot and begins another: the rows that events name
+/// are remembered until then, so that it takes no more memory however far behind it is.
+const READ_BYTES: usize = 512 << 10;
 
 /// So much before the last known event the rows that were missed are looked for: the wall clock may have gone back.
 const MARGIN_MS: i64 = 3_600_000;
@@ -60,13 +60,11 @@ struct Open {
     at: u64,
 }
 
-/// What a snapshot gave: records that count together.
-struct Group {
-    /// The ledger's row up to which they go.
-    to: i64,
-    records: Vec<Record>,
-    /// The ledger goes on behind it.
-    more: bool,
+/// The record that is being filled; those of one snapshot count together, by `more` of all but the last.
+#[derive(Default)]
+struct Filling {
+    record: Option<Record>,
+    size: usize,
 }
 
 /// The thread's own.
@@ -197,14 +195,9 @@ impl Writer {
                 None => self.connect()?,
             };
             let snapshot = connection.unchecked_transaction()?;
-            let group = self.group(&snapshot, std::mem::take(&mut kept), std::mem::take(&mut missed))?;
+            let more = self.copy_snapshot(&snapshot, std::mem::take(&mut kept), std::mem::take(&mut missed))?;
             drop(snapshot);
             self.connection = Some(connection);
-            let Some(Group { to, records, more }) = group else { return Ok(()) };
-            for record in records {
-                self.append(record)?;
-            }
-            self.to = to;
             if !more {
                 return Ok(());
             }
@@ -222,56 +215,103 @@ impl Writer {
         Ok(connection)
     }
 
-    /// What one snapshot has that the copy lacks.
-    fn group(&mut self, snapshot: &Connection, kept: Vec<Kept>, missed: bool) -> Result<Option<Group>, LedgerError> {
+    /// Writes what one snapshot has that the copy lacks; answers whether the ledger goes on behind it.
+    fn copy_snapshot(&mut self, snapshot: &Connection, kept: Vec<Kept>, missed: bool) -> Result<bool, LedgerError> {
+        let mut filling = Filling::default();
         let mut rows = Rows::default();
         kept.into_iter().for_each(|row| rows.add(row.table, row.key));
-        let mut records: Vec<Record> = Vec::new();
-        let mut to = self.to;
-        let (mut size, mut read, mut more) = (0, 0, false);
+        let since_ms = if missed { Some(newest_ms(snapshot, self.to)? - MARGIN_MS) } else { None };
+        let (to, more) = self.copy_events(snapshot, &mut filling, &mut rows)?;
+        // Rows begin a record of their own.
+        filling.size = RECORD_BYTES + 1;
+        if let Some(since_ms) = since_ms {
+            TABLES.iter().try_for_each(|table| self.copy_missed(snapshot, &mut filling, table, since_ms, to))?;
+        }
+        let live: i64 = snapshot.query_row("SELECT coalesce(max(id), 0) FROM live", [], |row| row.get(0))?;
+        if live > std::mem::replace(&mut self.live_id, live) && !(filling.record.is_none() && rows.list.is_empty()) {
+            rows.add("live", vec![Value::Integer(live)]);
+        }
+        for (table, key) in rows.list {
+            let state = self.row_state(snapshot, table, key)?;
+            self.copy_row(&mut filling, table, state, to)?;
+        }
+        if let Some(last) = filling.record {
+            self.append(Record { more: false, ..last })?;
+        }
+        self.to = to;
+        Ok(more)
+    }
+
+    /// The events after the last one that was written, and into `rows` what they name; answers the last one's row, and
+    /// whether there are more.
+    fn copy_events(
+        &mut self,
+        snapshot: &Connection,
+        filling: &mut Filling,
+        rows: &mut Rows,
+    ) -> Result<(i64, bool), LedgerError> {
+        let (mut to, mut read) = (self.to, 0);
         let mut statement =
             snapshot.prepare_cached("SELECT position, body, hlc FROM event WHERE position > ?1 ORDER BY position")?;
         let mut found = statement.query([self.to])?;
         while let Some(row) = found.next()? {
             if read > READ_BYTES {
-                more = true;
-                break;
+                return Ok((to, true));
             }
             let (position, body, hlc): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             read += body.len();
             rows.add_named_by(snapshot, position, &body)?;
-            if records.is_empty() || size > RECORD_BYTES {
-                records.push(Record { from: to, more: true, ..Record::default() });
-                size = 0;
-            }
-            size += body.len();
+            let record = self.room(filling, body.len(), to)?;
+            record.to = position;
+            record.events.push(body);
             (to, self.newest_ms) = (position, hlc >> 16);
-            if let Some(record) = records.last_mut() {
-                record.to = position;
-                record.events.push(body);
-            }
         }
-        if missed {
-            let since_ms = newest_ms(snapshot, self.to)? - MARGIN_MS;
-            TABLES.iter().try_for_each(|table| rows.add_missed(snapshot, table, since_ms))?;
+        Ok((to, false))
+    }
+
+    /// Rows of commits that were not told.
+    fn copy_missed(
+        &mut self,
+        snapshot: &Connection,
+        filling: &mut Filling,
+        table: &Table,
+        since_ms: i64,
+        to: i64,
+    ) -> Result<(), LedgerError> {
+        let condition = match table.by {
+            KeptBy::Chain | KeptBy::Passing | KeptBy::Event => return Ok(()),
+            KeptBy::Whole => "?1 IS NOT NULL".to_owned(),
+            KeptBy::Since(column) => format!("{column} >= ?1"),
+        };
+        let Some(columns) = self.columns.get(table.name) else { return Ok(()) };
+        let count = columns.len();
+        let mut statement =
+            snapshot.prepare(&format!("SELECT {} FROM {} WHERE {condition}", columns.join(", "), table.name))?;
+        let mut found = statement.query([since_ms])?;
+        while let Some(row) = found.next()? {
+            self.copy_row(filling, table.name, RowState::Is(values(row, count)?), to)?;
         }
-        let live: i64 = snapshot.query_row("SELECT coalesce(max(id), 0) FROM live", [], |row| row.get(0))?;
-        if live > std::mem::replace(&mut self.live_id, live) && !(records.is_empty() && rows.list.is_empty()) {
-            rows.add("live", vec![Value::Integer(live)]);
+        Ok(())
+    }
+
+    fn copy_row(&mut self, filling: &mut Filling, table: &str, state: RowState, to: i64) -> Result<(), LedgerError> {
+        let record = self.room(filling, state_size(&state), to)?;
+        record.rows.push((table.to_owned(), state));
+        Ok(())
+    }
+
+    /// The record that takes so many bytes more: one that is full is written, and another begins behind row `to`.
+    fn room<'f>(&mut self, filling: &'f mut Filling, bytes: usize, to: i64) -> Result<&'f mut Record, LedgerError> {
+        if filling.size > RECORD_BYTES
+            && let Some(full) = filling.record.take()
+        {
+            self.append(full)?;
         }
-        let mut size = RECORD_BYTES + 1;
-        for (table, key) in rows.list {
-            let state = self.row_state(snapshot, table, key)?;
-            if size > RECORD_BYTES {
-                records.push(Record { from: to, to, more: true, ..Record::default() });
-                size = 0;
-            }
-            size += state_size(&state);
-            if let Some(record) = records.last_mut() {
-                record.rows.push((table.to_owned(), state));
-            }
+        if filling.record.is_none() {
+            filling.size = 0;
         }
-        Ok(records.last_mut().map(|last| last.more = false).map(|()| Group { to, records, more }))
+        filling.size += bytes;
+        Ok(filling.record.get_or_insert_with(|| Record { from: to, to, more: true, ..Record::default() }))
     }
 
     fn row_state(&self, snapshot: &Connection, table: &str, key: Vec<Value>) -> Result<RowState, LedgerError> {
@@ -286,15 +326,17 @@ impl Writer {
         Ok(row.map_or(RowState::Gone(key), RowState::Is))
     }
 
-    fn append(&mut self, record: Record) -> Result<(), LedgerError> {
-        let mut payload = Record { prev: self.prev, ..record.clone() }.encode();
+    fn append(&mut self, mut record: Record) -> Result<(), LedgerError> {
+        record.prev = self.prev;
+        let mut payload = record.encode();
         let room = |open: &Open| open.at + (super::frame::HEAD_BYTES + payload.len()) as u64 <= FILE_BYTES;
         if let Some(newest) = self.newest.take() {
             self.file = self.go_on(&newest)?;
         }
         if !self.file.as_ref().is_some_and(room) {
             self.file = Some(self.next_file(record.from)?);
-            payload = Record { prev: self.prev, ..record }.encode();
+            record.prev = self.prev;
+            payload = record.encode();
         }
         self.write(&payload)
     }
@@ -396,22 +438,6 @@ impl Rows {
             while let Some(row) = found.next()? {
                 self.add("credential", vec![row.get(0)?]);
             }
-        }
-        Ok(())
-    }
-
-    /// Rows of commits that were not told.
-    fn add_missed(&mut self, snapshot: &Connection, table: &Table, since_ms: i64) -> Result<(), LedgerError> {
-        let key = table.key.join(", ");
-        let text = match table.by {
-            KeptBy::Chain | KeptBy::Passing | KeptBy::Event => return Ok(()),
-            KeptBy::Whole => format!("SELECT {key} FROM {} WHERE ?1 IS NOT NULL", table.name),
-            KeptBy::Since(column) => format!("SELECT {key} FROM {} WHERE {column} >= ?1", table.name),
-        };
-        let mut statement = snapshot.prepare(&text)?;
-        let mut found = statement.query([since_ms])?;
-        while let Some(row) = found.next()? {
-            self.add(table.name, values(row, table.key.len())?);
         }
         Ok(())
     }
