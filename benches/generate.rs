@@ -146,6 +146,9 @@ impl Shop {
         }
         println!();
         writer.close()?;
+        // The copy in segments knows of nothing of this: it would read the whole ledger at the first start. A shop that
+        // grew by itself holds there what came after its last backups.
+        std::fs::remove_dir_all(&config.ledger.segments)?;
         Ok(std::fs::write(self.dir.join("samples"), shuffled(&samples))?)
     }
 }
