@@ -239,7 +239,7 @@ fn the_demos_phone_shows_every_medium_in_its_round() {
         .arg(&shop.dir);
     let mut demo = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the demo starts");
     let lines = BufReader::new(demo.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-    let mut missing = vec!["apple_vas", "smart_tap", "ntag424", "uid", "ndef"];
+    let mut missing = vec!["apple_vas", "smart_tap", "ntag424", "uid", "barcode", "ndef"];
     for line in lines.take(100) {
         missing.retain(|medium| !line.contains(&format!(" \u{b7} {medium} \u{b7} ")) || !line.contains("awarded"));
         if missing.is_empty() {

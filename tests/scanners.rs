@@ -3,6 +3,7 @@
 //! tested on recorded bytes in `pure::tap::scan`.
 
 use serde_json::{Value, json};
+use stampd::tools::demo::CODE_SCANNER;
 
 use crate::support::http::{Event, Events};
 use crate::support::line::Line;
@@ -249,8 +250,12 @@ impl ChipCounter {
         let pcscd = Pcscd::start();
         let mut shop = Shop::with_readers(&pcscd);
         shop.stop();
-        let scanner = format!("\n[[scanner]]\nkind = \"pcsc\"\ndevice = \" 00 01$\"\nframing = {{ {framing} }}\n");
-        shop.config_change(|text| text + &scanner);
+        // In place of the demo's own scanner of that kind.
+        let scanner = format!("[[scanner]]\nkind = \"pcsc\"\ndevice = \" 00 01$\"\nframing = {{ {framing} }}");
+        shop.config_change(|text| {
+            assert!(text.contains(CODE_SCANNER), "{text}");
+            text.replace(CODE_SCANNER, &scanner)
+        });
         shop.start(Start::Run);
         let events = shop.events();
         Self { pcscd, shop, events }

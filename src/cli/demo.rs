@@ -47,7 +47,7 @@ const TAPPED: &str = "cafe10";
 /// What the phone shows, in turns: each medium that a customer can hold up, phones more often than the rest. One round
 /// takes longer than the interval that the programme wants between two stamps on one card.
 const ROUND: [&str; 12] =
-    ["apple", "google", "ntag424", "uid", "apple", "google", "ntag", "apple", "google", "ntag424", "apple", "google"];
+    ["apple", "google", "ntag424", "uid", "barcode", "google", "ntag", "apple", "google", "ntag424", "apple", "google"];
 
 /// Runs the command.
 pub fn run(args: DemoArgs) -> Result<()> {

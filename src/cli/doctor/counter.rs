@@ -3,7 +3,7 @@
 use super::doors::Daemon;
 use super::finding::Finding;
 use super::{Patient, machine, usb};
-use crate::base::config::{Config, Reader};
+use crate::base::config::{Config, Reader, ScannerKind};
 use crate::pure::wire::lan::ReaderView;
 use crate::shop::reader::ServiceStatus;
 use crate::shop::reader::pcsc::{Lies, Probe, ProbedReader, probe};
@@ -84,7 +84,11 @@ pub fn readers(patient: Option<&Patient>) -> Vec<Finding> {
 
 /// Only a shop that scans and has no reader named does without the service.
 fn service_down(config: Option<&Config>, reason: String, remedy: String) -> Finding {
-    let scans_only = config.is_some_and(|config| config.readers.is_empty() && !config.scanners.is_empty());
+    let scans_only = config.is_some_and(|config| {
+        // A code that comes as a chip comes through a reader.
+        let by_chip = config.scanners.iter().any(|scanner| scanner.kind == ScannerKind::Pcsc);
+        config.readers.is_empty() && !config.scanners.is_empty() && !by_chip
+    });
     if scans_only { Finding::warn("pcsc", reason, remedy) } else { Finding::fail("pcsc", reason, remedy) }
 }
 

@@ -25,6 +25,10 @@ use crate::pure::domain::Now;
 /// The only till of the demo; both slots of the virtual reader serve it.
 pub const TILL: &str = "till-1";
 
+/// The demo's scanner: whatever the virtual reader says, a chip with this ATR is a code.
+pub const CODE_SCANNER: &str =
+    "[[scanner]]\nkind = \"pcsc\"\ndevice = \"^Virtual PCD \"\nframing = { atr = \"3B8001\" }";
+
 /// Customers of a demo unless `--customers` says otherwise.
 pub const CUSTOMERS: usize = 200;
 
@@ -129,6 +133,9 @@ socket = "{socket}"
 [[till]]
 id = "{TILL}"
 mode = "tap"
+
+# A scanner that shows the codes which it reads as chips, on the virtual reader: stampd phone --wallet barcode
+{CODE_SCANNER}
 
 {keys}
 "#,
