@@ -211,6 +211,16 @@ fn foreign_newer_and_changed_files_are_refused_and_left_alone() {
 }
 
 #[test]
+fn sqlite_is_built_as_the_configuration_of_cargo_says() {
+    let connection = Connection::open_in_memory().unwrap();
+    let mut statement = connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let has = |name: &str| options.iter().any(|option| option == name);
+    assert!(has("DEFAULT_MEMSTATUS=0"), "built without .cargo/config.toml: {options:?}");
+    assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+}
+
+#[test]
 fn a_backup_is_a_whole_ledger() {
     let scratch = Scratch::new();
     let ledger = scratch.open();

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
 use super::catalogue::{KeptBy, TABLES};
+use super::frame::{Found, Frames};
 use super::*;
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::{Actor, ApiTokenId, BootId, ClockTrust, CustomerId, EventId, EventKind, Now, Serial};
@@ -289,11 +290,29 @@ fn a_copy_that_is_far_behind_reads_on_in_parts() {
     for number in 2..60u128 {
         let mut what = Happening::new(EventKind::ProgrammeChanged, Actor::device(None));
         what.details = vec![("text".to_owned(), "x".repeat(200_000))];
-        ledger.write_wait(move |txn| append(txn, number, what)).unwrap();
+        let answer = StoredAnswer { status: 201, body: vec![7; 100_000] };
+        ledger
+            .write_wait(move |txn| {
+                append(txn, number, what)?;
+                txn.answer_store(ApiTokenId(uuid::Uuid::nil()), &number.to_string(), &[0; 32], &answer, &now(1))
+            })
+            .unwrap();
     }
     drop(ledger);
     drop(scratch.open());
     let before = rows(&scratch.path());
+    // Events and rows of 17 MB came in records that are written when they are full.
+    let payloads = |path: &Path| -> Vec<usize> {
+        let bytes = folder::file_read(path).unwrap();
+        let found = Frames::of(&bytes).map(|found| match found {
+            Found::Payload(payload) => payload.len(),
+            other => panic!("{other:?}"),
+        });
+        found.collect()
+    };
+    let sizes: Vec<usize> =
+        folder::files(&scratch.folder()).unwrap().iter().flat_map(|(_, path)| payloads(path)).collect();
+    assert!(sizes.len() > 40 && sizes.iter().all(|size| *size < 500_000), "{sizes:?}");
     scratch.lose();
     let replayed = scratch.restore();
     assert_eq!((replayed.events, replayed.to, replayed.damage), (59, 59, None));
