@@ -380,6 +380,9 @@ impl Service {
         if let Reply::Late(_, ms) = &answer.reply {
             self.record.hold_back(*ms);
         }
+        // Held until the answer is in it: who has seen what came of an answer finds it there.
+        let record = Arc::clone(&self.record);
+        let mut state = record.lock();
         let ended = match &answer.reply {
             Reply::Bytes(bytes) | Reply::Late(bytes, _) => self.write_message(bytes).map(|()| None),
             Reply::BytesThenLeave(bytes) => self.write_message(bytes).map(|()| Some(Ended::Left)),
@@ -387,13 +390,14 @@ impl Service {
             Reply::Silence => Ok(None),
             Reply::Leave => Ok(Some(Ended::Left)),
         };
-        self.note(Sight::Exchange {
+        state.seen.push(self.seen(Sight::Exchange {
             command: command.to_vec(),
             answer: answer.reply.bytes().to_vec(),
             asked: answer.asked,
             said: answer.said,
             gives_pass: answer.gives_pass && ended.is_ok(),
-        });
+        }));
+        record.changed.notify_all();
         ended
     }
 
@@ -404,7 +408,11 @@ impl Service {
     }
 
     fn note(&self, sight: Sight) {
-        self.record.push(Seen { sight, boot_ns: self.clock.as_ref().map(|clock| clock().boot_ns) });
+        self.record.push(self.seen(sight));
+    }
+
+    fn seen(&self, sight: Sight) -> Seen {
+        Seen { sight, boot_ns: self.clock.as_ref().map(|clock| clock().boot_ns) }
     }
 
     fn read_message(&mut self) -> io::Result<Vec<u8>> {
