@@ -140,11 +140,11 @@ impl LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
         let (failure, text) = match &error {
             rusqlite::Error::SqliteFailure(failure, text) => (failure, text),
             // Every table is strict: what does not fit its column was not written by us.
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => {
                 return LedgerError::Damaged(error.to_string());
             }
             _ => return LedgerError::Statement(error),
