@@ -39,6 +39,7 @@ const GOOGLE: &[(&str, Option<&str>)] = &[
     ("no-value", Some("no_pass")),
     ("two-passes", None),
     ("not-lc1", Some("unknown_token")),
+    ("lower-case", Some("unknown_token")),
     ("empty", Some("unknown_token")),
     ("barcode", Some("unknown_token")),
     ("payment-not-ready", None),

@@ -180,7 +180,7 @@ impl Keyring {
     fn vas_token(&self, message: VasMessage) -> Opened {
         let text = std::str::from_utf8(&message.message).map_err(|_| TokenProblem::Unknown)?;
         // The seal held, so the chip did nothing wrong: a message that is no LC1 text of ours is an unknown token.
-        let id = self.tokens.verify(text).map_err(|_| TokenProblem::Unknown)?;
+        let id = self.tokens.verify_verbatim(text).map_err(|_| TokenProblem::Unknown)?;
         Ok(Token {
             medium: Medium::AppleVas,
             grade: Grade::A,
@@ -198,7 +198,7 @@ impl Keyring {
     fn smart_tap_tokens(&self, values: &[PassValue], bundle: &[u8; 32]) -> Vec<Opened> {
         let tokens: Vec<Opened> = values
             .iter()
-            .filter_map(|pass| self.tokens.verify(&pass.value).ok())
+            .filter_map(|pass| self.tokens.verify_verbatim(&pass.value).ok())
             .enumerate()
             .map(|(place, id)| {
                 // The session keys hang on both nonces, so the bundle has no age; its hash names it in the audit all the

@@ -85,6 +85,14 @@ impl TokenKeys {
         if memcmp::eq(&expected, mac) { Ok(id) } else { Err(TokenProblem::Broken("the MAC does not hold")) }
     }
 
+    /// As [`TokenKeys::verify`], of a text that a phone gives back byte for byte, so that any other writing of it was never
+    /// handed out (google-smart-tap.md section 9: looked up verbatim). Such a text is [`TokenProblem::Unknown`].
+    pub fn verify_verbatim(&self, text: &str) -> Result<CredentialId, TokenProblem> {
+        let digits = text.strip_prefix(PREFIX).ok_or(TokenProblem::Unknown)?;
+        let is_other = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'O' | b'I' | b'L');
+        if digits.bytes().any(is_other) { Err(TokenProblem::Unknown) } else { self.verify(text) }
+    }
+
     /// The first ten bytes of HMAC-SHA256(K_kid, label | kid | id).
     fn mac(&self, kid: u8, id: &CredentialId) -> Option<[u8; MAC_LENGTH]> {
         let key = self.by_kid.get(&kid)?;
@@ -118,6 +126,11 @@ mod tests {
         assert_eq!(keys().verify(&TEXT.replace('0', "O")), Ok(id()), "O reads as 0");
         let with_letters = format!("LC1{}", TEXT[3..].replace('1', "l"));
         assert_eq!(keys().verify(&with_letters), Ok(id()), "l reads as 1");
+        assert_eq!(keys().verify_verbatim(TEXT), Ok(id()));
+        let upper = with_letters.to_uppercase();
+        for other in [TEXT.to_lowercase(), TEXT.replace("LC1", "lc1"), TEXT.replace('0', "O"), with_letters, upper] {
+            assert_eq!(keys().verify_verbatim(&other), Err(TokenProblem::Unknown), "{other}");
+        }
         assert_eq!(keys().newest(), Some(7));
         assert_eq!(TokenKeys::default().newest(), None);
         assert_eq!(keys().mint(2, id()), None);

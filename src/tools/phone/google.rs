@@ -86,6 +86,7 @@ pub const FAULTS: &[FaultKind] = &[
     FaultKind { name: "no-value", value: "", meaning: "The pass has no redemption value." },
     FaultKind { name: "two-passes", value: "", meaning: "Another pass with a foreign value comes before the shop's." },
     FaultKind { name: "not-lc1", value: "", meaning: "The value is a bare customer number and no LC1 text." },
+    FaultKind { name: "lower-case", value: "", meaning: "The value is in lower case, as nobody handed it out." },
     FaultKind { name: "empty", value: "", meaning: "The value is empty." },
     FaultKind {
         name: "barcode",

@@ -109,7 +109,9 @@ impl AndroidPhone {
         if self.has("two-passes") {
             objects.push(self.object(&issuer, &random()?, FOREIGN_VALUE));
         }
+        let lower = self.pass.value.to_lowercase();
         let value = match () {
+            () if self.has("lower-case") => &lower,
             () if self.has("not-lc1") => "C-000042",
             () if self.has("empty") => "",
             () if self.has("barcode") => self.pass.barcode.as_deref().unwrap_or_default(),

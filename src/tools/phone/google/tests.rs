@@ -396,6 +396,7 @@ fn sound_answers_in_unusual_forms_open_to_the_value() {
         ("long", 1, ndef::text("", VALUE)),
         ("customer", 1, ndef::text("", VALUE)),
         ("not-lc1", 1, ndef::text("", "C-000042")),
+        ("lower-case", 1, ndef::text("", &VALUE.to_lowercase())),
         ("barcode", 1, ndef::text("", "BARCODE")),
         ("empty", 1, ndef::text("", "")),
     ] {
