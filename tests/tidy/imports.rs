@@ -24,6 +24,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("base::clock", &["pure::domain"]),
     ("base::config", &["pure::domain", "pure::program", "pure::passes"]),
     ("base::pin", &[]),
+    ("base::priority", &[]),
     ("base::transport", &["pure::domain", "base::clock"]),
     ("base::public", &["pure::domain", "pure::wire", "pure::passes", "pure::text", "base::clock"]),
     ("shop", &[]),
@@ -31,7 +32,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("shop::till", &["pure", "shop::ledger"]),
     ("shop::reader", &["pure::tap", "pure::apdu", "pure::domain", "pure::text", "base::clock"]),
     // The face of a card is a use case of till.
-    ("shop::delivery", &["pure", "base::transport", "base::clock", "shop::ledger", "shop::till"]),
+    ("shop::delivery", &["pure", "base::transport", "base::clock", "base::priority", "shop::ledger", "shop::till"]),
     ("shop::sync", &["pure", "base::transport", "base::clock", "shop::ledger"]),
     ("hub", &["pure", "base"]),
     ("faces", &[]),
