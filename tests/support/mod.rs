@@ -18,7 +18,7 @@ pub mod taps;
 use std::time::Duration;
 
 /// How long a test waits for what must come. Long: a machine that builds something else beside it is slow.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How often a condition is looked at that nobody announces.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
