@@ -7,7 +7,7 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
-use crate::support::http::{Answer, Ask, send_raw};
+use crate::support::http::{Answer, Ask, send_cut, send_raw};
 use crate::support::shop::{By, Shop, Start};
 
 /// A shop with a second till.
@@ -96,12 +96,12 @@ fn a_request_that_is_none_is_told_why_and_not_kept() {
     let good = json!({ "first_name": "Ann" });
     let create = || shop.post("/v1/customers", &good).key("kept");
     let json = "application/json";
-    let raw = |head: &str| {
-        let token = shop.token(By::Manager);
-        let text =
-            format!("POST /v1/customers HTTP/1.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{head}");
-        send_raw(shop.address, text.as_bytes()).expect("an answer")
+    let token = shop.token(By::Manager);
+    let text = |head: &str| {
+        format!("POST /v1/customers HTTP/1.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{head}")
     };
+    let raw = |head: &str| send_raw(shop.address, text(head).as_bytes()).expect("an answer");
+    let cut = |head: &str| send_cut(shop.address, text(head).as_bytes()).expect("an answer");
     let host = format!("Host: {}\r\nContent-Type: {json}\r\nIdempotency-Key: kept\r\n", shop.address);
     let cases: Vec<(&str, Answer, u16, &str)> = vec![
         ("half a body", create().bytes(json, b"{\"first_name\": \"An").send(), 400, "bad_json"),
@@ -109,7 +109,7 @@ fn a_request_that_is_none_is_told_why_and_not_kept() {
         ("two values", create().bytes(json, b"{} {}").send(), 400, "bad_json"),
         ("bytes that are no text", create().bytes(json, b"{\"first_name\": \"\xff\"}").send(), 400, "bad_json"),
         ("deep", create().bytes(json, "[".repeat(100_000).as_bytes()).send(), 400, "bad_json"),
-        ("cut short", raw(&format!("{host}Content-Length: 40\r\n\r\n{{\"first_name\"")), 400, "bad_json"),
+        ("cut short", cut(&format!("{host}Content-Length: 40\r\n\r\n{{\"first_name\"")), 400, "bad_json"),
         ("no key", create().without("Idempotency-Key").send(), 400, "key_missing"),
         ("an empty key", create().key("").send(), 400, "key_missing"),
         ("a long key", create().key(&"k".repeat(256)).send(), 400, "key_missing"),

@@ -160,8 +160,16 @@ impl Ask {
     }
 }
 
-/// Sends these bytes and nothing more, and returns the answer to them.
+/// Sends these bytes, a whole request, and returns the answer to them. The sending side stays open until then: a server
+/// takes a client that closes it behind a whole request for one that has gone, and need not answer.
 pub fn send_raw(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = connect(address)?;
+    stream.write_all(bytes)?;
+    answer_read(&mut BufReader::new(stream))
+}
+
+/// Sends the begin of a request and nothing more, and returns the answer to it.
+pub fn send_cut(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Answer> {
     let mut stream = connect(address)?;
     stream.write_all(bytes)?;
     stream.shutdown(Shutdown::Write)?;
