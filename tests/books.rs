@@ -7,22 +7,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use stampd::daemon;
-use stampd::pure::domain::{BootId, ClockTrust, Now, TillId};
-use stampd::pure::resolve::Policy;
-use stampd::pure::tap::keyring::Keyring;
-use stampd::pure::text::Language;
+use stampd::pure::domain::ClockTrust;
 use stampd::shop::ledger::{Ledger, ReadOnly};
-use stampd::shop::till::{Mode, Settings, Till, TillSettings, verify};
+use stampd::shop::till::verify;
 
 use crate::support::desk::{DAY_S, Desk};
 use crate::support::http::Answer;
+use crate::support::till::{moment, till_on};
 
 /// The moment at which a book is looked at, milliseconds since 1970-01-01 UTC: 2026-06-01 12:00 in Berlin.
 const LOOKED_AT_MS: i64 = 1_780_308_000_000;
@@ -93,24 +89,8 @@ fn figures(path: &Path) -> Value {
     let books = daemon::rulebooks_of(&ReadOnly::open(path).expect("it opens")).expect("its rules");
     let report = ledger.read(|reads| verify(reads, &books)).expect("it can be read");
     assert_eq!(report.faults, Vec::<String>::new());
-    let tills = TillSettings { mode: Mode::Tap, hold_s: 90, repeat_s: 10 };
-    let settings = Settings {
-        tills: [(TillId::new("till-1").expect("a name"), tills)].into(),
-        language: Language::default(),
-        policy: Policy::default(),
-        shop_name: "Shop".to_owned(),
-        currency: "EUR".to_owned(),
-        base_url: "https://shop.example".to_owned(),
-    };
-    let till = Till::new(ledger.clone(), settings, Arc::new(Keyring::default()), |bytes| bytes.fill(0));
-    till.rulebooks_set(books);
-    let now = Now {
-        wall_ms: LOOKED_AT_MS,
-        zone: TimeZone::get("Europe/Berlin").expect("a zone"),
-        boot_id: BootId([0; 16]),
-        boot_ns: 0,
-        trust: ClockTrust::Trusted,
-    };
+    let till = till_on(&ledger, books);
+    let now = moment(LOOKED_AT_MS, ClockTrust::Trusted);
     let cards = ledger.read(|reads| {
         let mut cards = Map::new();
         for serial in reads.serials_after(None, usize::MAX >> 1)? {

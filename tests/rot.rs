@@ -6,23 +6,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use stampd::daemon;
-use stampd::pure::domain::{BootId, ClockTrust, Now, Serial, TillId};
-use stampd::pure::resolve::Policy;
-use stampd::pure::tap::keyring::Keyring;
-use stampd::pure::text::Language;
+use stampd::pure::domain::{ClockTrust, Serial};
 use stampd::shop::ledger::{Ledger, ReadOnly};
-use stampd::shop::till::{Mode, Settings, Till, TillSettings, verify};
+use stampd::shop::till::verify;
 
 use crate::support::counting::Counting;
 use crate::support::dice::{Dice, seed};
 use crate::support::shop::{Shop, Start};
+use crate::support::till::{moment, till_on};
 use crate::support::wait_until;
 
 /// Damages tried on a file that nobody uses; `STAMPD_TEST_ROT` sets another number.
@@ -149,27 +145,11 @@ fn look(path: &Path, serials: &[Serial]) -> Seen {
 
 fn look_into(path: &Path, serials: &[Serial], seen: &mut Seen) -> Result<(), String> {
     let said = |error: &dyn std::fmt::Debug| format!("{error:?}");
-    let now = Now {
-        wall_ms: 1_900_000_000_000,
-        zone: TimeZone::get("Europe/Berlin").expect("a zone"),
-        boot_id: BootId([0; 16]),
-        boot_ns: 0,
-        trust: ClockTrust::Untrusted,
-    };
+    let now = moment(1_900_000_000_000, ClockTrust::Untrusted);
     let ledger = Ledger::open(path, now.wall_ms).map_err(|error| said(&error))?;
     let books = daemon::rulebooks_of(&ReadOnly::open(path).map_err(|error| said(&error))?);
     let books = books.map_err(|error| said(&error))?;
-    let tills = TillSettings { mode: Mode::Tap, hold_s: 90, repeat_s: 10 };
-    let settings = Settings {
-        tills: [(TillId::new("till-1").expect("a name"), tills)].into(),
-        language: Language::default(),
-        policy: Policy::default(),
-        shop_name: "Shop".to_owned(),
-        currency: "EUR".to_owned(),
-        base_url: "https://shop.example".to_owned(),
-    };
-    let till = Till::new(ledger.clone(), settings, Arc::new(Keyring::default()), |bytes| bytes.fill(0));
-    till.rulebooks_set(books.clone());
+    let till = till_on(&ledger, books.clone());
     for serial in serials {
         let told = ledger.read(|reads| {
             let view = till.card_view(reads, *serial, &now).map_err(|error| said(&error));

@@ -14,11 +14,12 @@ pub mod passes;
 pub mod pcscd;
 pub mod shop;
 pub mod taps;
+pub mod till;
 
 use std::time::Duration;
 
 /// How long a test waits for what must come. Long: a machine that builds something else beside it is slow.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How often a condition is looked at that nobody announces.
 const LOOK_EVERY: Duration = Duration::from_millis(5);

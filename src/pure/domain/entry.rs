@@ -1,11 +1,10 @@
 //! Entries: posted lines. A posting holds facts only (what was awarded, removed, redeemed, under which rule version, with
 //! the inputs and rounding that made it); what follows from them (unlocks, tier, totals, lots) is derived by the fold.
 //!
-//! Long: one vocabulary, told in one place; most of it is what each field means.
-//!
 //! All units are the programme's smallest (stamps, points, hundredths of a point), all money is minor units, all
 //! instants are milliseconds since 1970-01-01 UTC.
 
+use super::reason::{Reason, RemoveReason};
 use super::standing::{CouponCounts, CouponState};
 use super::{CouponId, EntryId, EventId, RuleVersion, SaleId, Serial};
 
@@ -258,66 +257,6 @@ pub struct Bonus {
     pub expires_ms: Option<i64>,
 }
 
-/// The reasons of PROFILE.md S5.17 to S5.26. They never change arithmetic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// S5.17, the default of a plus.
-    ManualEarning,
-    /// S5.18.
-    Compensation,
-    /// S5.19.
-    Promotion,
-    /// S5.20.
-    Birthday,
-    /// S5.21, a wrong operation put right; the default of a minus.
-    Adjustment,
-    /// S5.22, points instead of a discount.
-    Discount,
-    /// S5.23.
-    Purchase,
-    /// S5.24, a product came back.
-    Return,
-    /// S5.25.
-    Expiration,
-    /// S5.26.
-    Other,
-}
-
-impl Reason {
-    /// All of them, in the order of the list.
-    pub const ALL: [Reason; 10] = {
-        use Reason::*;
-        [ManualEarning, Compensation, Promotion, Birthday, Adjustment, Discount, Purchase, Return, Expiration, Other]
-    };
-
-    /// The word on the wire.
-    pub fn name(self) -> &'static str {
-        use Reason::*;
-        match self {
-            ManualEarning => "manual_earning",
-            Compensation => "compensation",
-            Promotion => "promotion",
-            Birthday => "birthday",
-            Adjustment => "adjustment",
-            Discount => "discount",
-            Purchase => "purchase",
-            Return => "return",
-            Expiration => "expiration",
-            Other => "other",
-        }
-    }
-
-    /// The reason of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-
-    /// What is meant when none is given (RULES.md X19).
-    pub fn default_for(value: i64) -> Self {
-        if value < 0 { Reason::Adjustment } else { Reason::ManualEarning }
-    }
-}
-
 /// Units by hand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adjust {
@@ -413,35 +352,6 @@ pub struct Reinstatement {
     pub lots: Vec<Lot>,
     /// Rewards likewise.
     pub rewards: Vec<RewardLot>,
-}
-
-/// Why rewards leave by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemoveReason {
-    /// The customer used them.
-    Redeem,
-    /// They should not have been there.
-    Correction,
-    /// They lapsed.
-    Expired,
-}
-
-impl RemoveReason {
-    /// The word on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            RemoveReason::Redeem => "redeem",
-            RemoveReason::Correction => "correction",
-            RemoveReason::Expired => "expired",
-        }
-    }
-
-    /// The reason of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [RemoveReason::Redeem, RemoveReason::Correction, RemoveReason::Expired]
-            .into_iter()
-            .find(|why| why.name() == name)
-    }
 }
 
 /// What ran out when something expired.

@@ -10,6 +10,7 @@ pub mod feedback;
 pub mod ids;
 pub mod language;
 pub mod money;
+pub mod reason;
 pub mod refusal;
 pub mod standing;
 pub mod tap_problem;

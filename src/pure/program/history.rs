@@ -8,8 +8,9 @@ use super::fold;
 use super::rules::{Rulebook, Rules};
 use super::sales::Trace;
 use super::standing::Standing;
-use crate::pure::domain::entry::{Award, AwardSource, BonusKind, CouponStep, Direction, RemoveReason};
+use crate::pure::domain::entry::{Award, AwardSource, BonusKind, CouponStep, Direction};
 use crate::pure::domain::explanation::{AwardTerms, Explanation, Input, LimitAsked, LimitSpan};
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::{EntryId, EntryKind, EventId, Fact, FactKey, Moment, Posting, SaleId, TillId};
 
 /// What a row says, in the words of PROFILE.md.

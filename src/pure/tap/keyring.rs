@@ -278,7 +278,10 @@ mod tests {
     fn sealed_messages_that_are_no_text_of_ours_are_unknown() {
         let (pass_type, key) = vector_a();
         let foreign = TokenKeys::new([(1, [4; 32])].into()).mint(1, CredentialId([6; 12])).unwrap();
-        for message in [b"C-000042".as_slice(), foreign.as_bytes(), b"2C7H9XKMQ4TZ", b"+4930123456", &[0xFF; 40]] {
+        // As nobody handed it out.
+        let lower = keyring().tokens.mint(1, CredentialId([6; 12])).unwrap().to_lowercase();
+        let texts = [b"C-000042".as_slice(), b"2C7H9XKMQ4TZ", b"+4930123456", foreign.as_bytes(), lower.as_bytes()];
+        for message in texts.into_iter().chain([&[0xFF; 40][..]]) {
             let cryptogram = seal(&key, &pass_type, 800_000_000, message);
             let opened = keyring().open(&Sealed::AppleVas { pass_type: 0, cryptogram });
             assert_eq!(opened, Err(TokenProblem::Unknown));

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::cbor::{CborError, MapWriter, Value};
 use crate::pure::domain::entry::*;
+use crate::pure::domain::reason::{Reason, RemoveReason};
 use crate::pure::domain::standing::{CouponCounts, CouponStage, CouponState};
 use crate::pure::domain::{CouponId, Entry, EntryId, EventId, Posting, RuleVersion, SaleId, Serial};
 

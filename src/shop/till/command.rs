@@ -3,8 +3,9 @@
 use super::posting::{CardState, Posted};
 use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
-use crate::pure::domain::entry::{Carried, Counters, Reason, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters};
 use crate::pure::domain::event::Happening;
+use crate::pure::domain::reason::{Reason, RemoveReason};
 use crate::pure::domain::{
     Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, RefusalCode, SaleId, Serial, VisitId,
 };

@@ -5,8 +5,8 @@ use openssl::sha::sha256;
 
 use super::{LISTED, PROGRAMMES, Secrets, TILL};
 use crate::base::pin;
-use crate::pure::domain::entry::RemoveReason;
 use crate::pure::domain::event::Happening;
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::{
     Actor, Claim, CredentialId, CustomerId, EventKind, Grade, Medium, Now, ProgrammeName, Role, Serial, TillId, Token,
 };

@@ -1,7 +1,8 @@
 //! Corrections by hand: units, rewards, visits.
 
 use super::{Act, Ask, Judge, Verdict};
-use crate::pure::domain::entry::{Adjust, Reason, RemoveReason};
+use crate::pure::domain::entry::Adjust;
+use crate::pure::domain::reason::{Reason, RemoveReason};
 use crate::pure::domain::{Posting, Refusal, RefusalCode};
 use crate::pure::program::{calendar, limits};
 

@@ -22,7 +22,8 @@ use super::card::CardFacts;
 use super::fold;
 use super::rules::{LedgerMode, Rulebook, Rules};
 use super::standing::Standing;
-use crate::pure::domain::entry::{Carried, CouponTerms, Reason, RemoveReason};
+use crate::pure::domain::entry::{Carried, CouponTerms};
+use crate::pure::domain::reason::{Reason, RemoveReason};
 use crate::pure::domain::{
     Actor, ClockTrust, CouponId, EntryId, EventId, Fact, Grade, Moment, NewEntry, Posting, Refusal, RefusalCode, Role,
     RuleVersion, SaleId, VisitId,

@@ -2,8 +2,9 @@
 
 use super::{Step, add, repay, sub};
 use crate::pure::domain::SaleId;
-use crate::pure::domain::entry::{Award, AwardSource, Lot, Redemption, Reinstatement, RemoveReason, RewardLot};
+use crate::pure::domain::entry::{Award, AwardSource, Lot, Redemption, Reinstatement, RewardLot};
 use crate::pure::domain::explanation::Taken;
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::standing::Held;
 use crate::pure::program::sales::SaleState;
 use crate::pure::program::{calendar, lots, rewards};

@@ -1,7 +1,8 @@
 //! P1, the coffee card: W01 to W10.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Counters, RemoveReason};
+use crate::pure::domain::entry::Counters;
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 

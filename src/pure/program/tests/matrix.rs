@@ -1,7 +1,8 @@
 //! The effect matrix of RULES.md section 4: what each event moves, column by column, on a card of each kind.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Carried, Counters, Lot, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters, Lot};
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 

@@ -197,7 +197,7 @@ fn w34_manual_points() {
     let mut shop = Shop::new(reference::points());
     let counters = Counters { earned: 80, ltv_minor: 5000, visits: 3, qualifying: 7, ..Counters::default() };
     let card = card_with(&mut shop, 80, counters);
-    for reason in [entry::Reason::Compensation, entry::Reason::Purchase] {
+    for reason in [reason::Reason::Compensation, reason::Reason::Purchase] {
         let mut shop = shop.clone();
         let command = Command::Adjust { value: 100, purchase_amount_minor: None, reason: Some(reason) };
         shop.act(card, &command).expect("manual plus");

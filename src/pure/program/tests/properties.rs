@@ -296,7 +296,7 @@ fn one_extreme(seed: u64) {
             3 => Command::RemoveVisits { count: a },
             4 => Command::Adjust { value: a, purchase_amount_minor: Some(b), reason: None },
             5 => Command::RewardAdd { count: a, amount_minor: b },
-            6 => Command::RewardRemove { count: a, amount_minor: b, why: entry::RemoveReason::Redeem },
+            6 => Command::RewardRemove { count: a, amount_minor: b, why: reason::RemoveReason::Redeem },
             7 => Command::Sale(Sale {
                 bill_minor: a,
                 items: vec![],

@@ -1,7 +1,8 @@
 //! A seeded source of shops' days: programmes, customers and acts, plausible more often than not.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Carried, Counters, CouponTerms, Lot, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters, CouponTerms, Lot};
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::rules::*;
 use crate::pure::program::*;

@@ -1,7 +1,8 @@
 //! Each refusal alone, and each pair that can both apply: the first of the documented order is told.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Carried, Counters, Lot, RemoveReason};
+use crate::pure::domain::entry::{Carried, Counters, Lot};
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 use RefusalCode::*;

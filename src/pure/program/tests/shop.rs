@@ -235,7 +235,7 @@ impl Shop {
     }
 
     pub(super) fn redeem(&mut self, card: Serial, count: i64) -> Result<Done, Refusal> {
-        let why = entry::RemoveReason::Redeem;
+        let why = reason::RemoveReason::Redeem;
         self.act(card, &Command::RewardRemove { count, amount_minor: 0, why })
     }
 

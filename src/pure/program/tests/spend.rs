@@ -1,7 +1,8 @@
 //! P2, the spend card: W11 to W16.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Counters, RemoveReason};
+use crate::pure::domain::entry::Counters;
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 

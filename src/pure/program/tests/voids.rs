@@ -1,7 +1,8 @@
 //! Voids: the window, the till, what stands against them, and that they restore exactly.
 
 use super::shop::*;
-use crate::pure::domain::entry::{Counters, RemoveReason};
+use crate::pure::domain::entry::Counters;
+use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
 use crate::pure::program::*;
 
