@@ -154,7 +154,7 @@ fn what_was_acknowledged_outlives_the_power_of_the_disk() {
             tills.iter_mut().for_each(|till| drop(scope.spawn(|| till.work(&shop, &never))));
         });
         shop.killed();
-        disk.works();
+        disk.power_returns();
         shop.start(Start::Run);
         tills.iter_mut().for_each(Counting::answers_hold);
     }

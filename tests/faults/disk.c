@@ -4,12 +4,13 @@
  *
  * Beside single calls that fail it is a whole disk that loses power: as long as STAMPD_FAULT_DISK is set it remembers
  * every write that was not yet synced, and at the chosen sync it undoes them, puts back what a real disk might have kept
- * (nothing; the first ones, the last of them torn at a sector; or any of them, out of order) and kills the process. */
+ * (nothing; the first ones, the last of them torn at a sector; or any of them, out of order) when the process is dead. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { CALL_WRITE = 1, CALL_SYNC = 2 };
@@ -33,6 +35,7 @@ struct control {
     uint32_t seed;  /* of what a power cut leaves */
     _Atomic uint32_t seen;
     _Atomic uint32_t hits;
+    _Atomic uint32_t lost; /* 1: the power went, and the disk holds what it kept */
 };
 
 static struct control *control;
@@ -149,8 +152,8 @@ static uint32_t thrown(uint32_t *state) {
     return *state;
 }
 
-static void power_cut(void) {
-    pthread_mutex_lock(&disk);
+/* What the disk keeps of the unsynced writes, once nothing runs on it any more. */
+static void unsynced_lost(void) {
     uint32_t state = control->seed | 1;
     uint32_t way = thrown(&state) % 3;
     /* Back to what was synced, the newest write first; the list turns round on the way. */
@@ -182,8 +185,25 @@ static void power_cut(void) {
             real_pwrite(fd, entry->bytes, length, entry->offset);
         if (fd >= 0) close(fd);
     }
-    kill(getpid(), SIGKILL);
-    for (;;) pause();
+}
+
+/* The process ends first, all its threads: none may see, or act on, a disk that is half undone. A copy of the process
+ * outlives it for that, without any of its files. */
+static void power_cut(void) {
+    pthread_mutex_lock(&disk);
+    int whole = syscall(SYS_pidfd_open, getpid(), 0);
+    if (whole < 0) abort();
+    pid_t copy = fork();
+    if (copy < 0) abort();
+    if (copy > 0)
+        for (;;) pause();
+    if (dup2(whole, 0) != 0 || syscall(SYS_close_range, 1, ~0U, 0)) abort();
+    if (syscall(SYS_pidfd_send_signal, 0, SIGKILL, NULL, 0)) abort();
+    struct pollfd ended = { .fd = 0, .events = POLLIN };
+    while (poll(&ended, 1, -1) != 1) {}
+    unsynced_lost();
+    atomic_store(&control->lost, 1);
+    _exit(0);
 }
 
 /* ---- the calls ---- */

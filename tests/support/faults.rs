@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::shop::Shop;
+use super::wait_until;
 
 /// Which calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,8 @@ const TIMES_AT: u64 = 12;
 const SEED_AT: u64 = 16;
 const SEEN_AT: u64 = 20;
 const HITS_AT: u64 = 24;
-const CONTROL_BYTES: u64 = 28;
+const LOST_AT: u64 = 28;
+const CONTROL_BYTES: u64 = 32;
 
 impl Disk {
     /// From the daemon's next start on, calls on files whose path begins with `name` in the shop's folder may fail.
@@ -91,6 +93,7 @@ impl Disk {
     /// The power goes at the sync after `after` others; `seed` decides what is left.
     pub fn loses_power(&self, after: u32, seed: u32) {
         self.put(SEED_AT, seed);
+        self.put(LOST_AT, 0);
         self.fails(Call::Sync, Fault::Power, after, Times::ForGood);
     }
 
@@ -99,10 +102,20 @@ impl Disk {
         self.put(FAULT_AT, 0);
     }
 
+    /// Waits until the power went ([`Disk::loses_power`]) and the disk holds what it kept; then all is well again.
+    pub fn power_returns(&self) {
+        wait_until("the unsynced writes are lost", || self.number(LOST_AT) == 1);
+        self.works();
+    }
+
     /// How many calls failed since [`Disk::fails`].
     pub fn hits(&self) -> u32 {
+        self.number(HITS_AT)
+    }
+
+    fn number(&self, at: u64) -> u32 {
         let mut bytes = [0; 4];
-        self.control.read_exact_at(&mut bytes, HITS_AT).expect("a number");
+        self.control.read_exact_at(&mut bytes, at).expect("a number");
         u32::from_ne_bytes(bytes)
     }
 

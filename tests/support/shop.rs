@@ -59,6 +59,8 @@ pub struct Shop {
     launcher: Option<PathBuf>,
     clock: Option<WallClock>,
     child: Option<Child>,
+    /// Where in the log the last start begins.
+    log_begin: usize,
     keys: AtomicU32,
     _port: Port,
 }
@@ -124,6 +126,7 @@ impl Shop {
             launcher: None,
             clock: None,
             child: None,
+            log_begin: 0,
             keys: AtomicU32::new(0),
             _port: port,
         };
@@ -196,12 +199,13 @@ impl Shop {
             ended = child.try_wait().expect("asked");
             ended.is_some() || Ask::new(self.address, "GET", "/v1/health").try_send().is_ok()
         });
-        assert!(ended.is_none(), "the daemon ended ({ended:?}):\n{}", self.log());
+        assert!(ended.is_none(), "the daemon ended ({ended:?}):\n{}", self.said());
         self.child = Some(child);
         self.sheet_read();
     }
 
-    fn spawn(&self, how: Start) -> Child {
+    fn spawn(&mut self, how: Start) -> Child {
+        self.log_begin = self.log().len();
         let log = fs::File::options().create(true).append(true).open(self.dir.join("log")).expect("a log");
         let mut command = self.command(&[]);
         match how {
@@ -217,14 +221,13 @@ impl Shop {
     /// Starts the daemon where it cannot start, and returns what it said.
     #[track_caller]
     pub fn start_fails(&mut self) -> String {
-        let begin = self.log().len();
         let mut child = self.spawn(Start::Run);
         let mut ended = None;
         wait_until("the daemon ends", || {
             ended = child.try_wait().expect("asked");
-            ended.is_some() || self.log()[begin..].contains("daemon.ready")
+            ended.is_some() || self.said().contains("daemon.ready")
         });
-        let said = self.log()[begin..].to_owned();
+        let said = self.said();
         if ended.is_none() {
             child.kill().and_then(|()| child.wait()).expect("ended");
             panic!("it started, and should not:\n{said}");
@@ -272,7 +275,7 @@ impl Shop {
     pub fn stop(&mut self) {
         self.signal(Signal::TERM);
         let status = self.wait();
-        assert!(status.success(), "{status}:\n{}", self.log());
+        assert!(status.success(), "{status}:\n{}", self.said());
     }
 
     /// Kills the daemon without a word, as a power cut would.
@@ -283,7 +286,7 @@ impl Shop {
 
     /// Waits for the end of a daemon to which SIGKILL was sent.
     pub fn killed(&mut self) {
-        assert_eq!(self.wait().signal(), Some(9), "it had ended before:\n{}", self.log());
+        assert_eq!(self.wait().signal(), Some(9), "it had ended before:\n{}", self.said());
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -293,6 +296,11 @@ impl Shop {
     /// All that the daemons of this shop printed.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    /// What the daemon printed since its last start.
+    fn said(&self) -> String {
+        self.log().split_off(self.log_begin)
     }
 
     fn sheet_read(&mut self) {
@@ -373,7 +381,7 @@ impl Drop for Shop {
         }
         if std::thread::panicking() {
             // What the daemon said belongs to the failure.
-            println!("the daemon in {} said:\n{}", self.dir.display(), self.log());
+            println!("the daemon in {} said:\n{}", self.dir.display(), self.said());
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
