@@ -2,7 +2,7 @@
 //! copy of each, brings it forward, verifies it and compares the figures.
 //!
 //! `make book` writes the one of the schema that this program has, by playing a shop over the API; a file of a schema that
-//! was released is never written again.
+//! was released is never written again. A figure that was wrong then is put right in the text beside it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use stampd::daemon;
 use stampd::pure::domain::{ClockTrust, Serial};
-use stampd::shop::ledger::{Ledger, ReadOnly};
+use stampd::shop::ledger::{Ledger, PersonRow, ReadOnly, StoredAnswer};
 use stampd::shop::till::verify;
 
 use crate::support::counting::Counting;
@@ -48,6 +48,9 @@ const FIGURES: [&str; 16] = [
     "shortfall",
     "debt",
 ];
+
+/// What else of a card's view somebody decided.
+const STATE: [&str; 7] = ["status", "blocked", "expires_at", "programme", "customer_id", "issued_at", "links"];
 
 /// One way in which a disk is wrong.
 #[derive(Debug)]
@@ -126,17 +129,20 @@ fn open_for_writing(path: &Path) -> fs::File {
 }
 
 /// What a look at a ledger showed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     /// What each card showed: its figures and its history.
     cards: BTreeMap<String, Value>,
+    /// What else it told: first answers by their key, what customers told.
+    answers: BTreeMap<String, StoredAnswer>,
+    people: BTreeMap<String, PersonRow>,
     /// What was refused or found wrong; empty for a whole ledger.
     faults: Vec<String>,
 }
 
 /// Opens the ledger as a daemon does, looks at these cards, then verifies it.
 fn look(path: &Path, serials: &[Serial]) -> Seen {
-    let mut seen = Seen { cards: BTreeMap::new(), faults: Vec::new() };
+    let mut seen = Seen::default();
     if let Err(fault) = look_into(path, serials, &mut seen) {
         seen.faults.push(fault);
     }
@@ -160,13 +166,26 @@ fn look_into(path: &Path, serials: &[Serial], seen: &mut Seen) -> Result<(), Str
             Ok((Some(view), Some(history))) => {
                 let view = serde_json::to_value(view).expect("JSON");
                 let mut told = json!({ "history": serde_json::to_value(history).expect("JSON") });
-                FIGURES.iter().for_each(|name| told[*name] = view[*name].clone());
+                FIGURES.iter().chain(&STATE).for_each(|name| told[*name] = view[*name].clone());
                 seen.cards.insert(serial.to_string(), told);
             }
             Ok(_) => seen.faults.push(format!("card {serial} is gone")),
             Err(fault) => seen.faults.push(fault),
         }
     }
+    let told = ledger.read(|reads| {
+        for serial in serials {
+            let Ok(Some(card)) = reads.card_fetch(*serial) else { continue };
+            if let Ok(Some(told)) = reads.person_fetch(card.customer) {
+                seen.people.insert(told.id.to_string(), told);
+            }
+        }
+        reads.answers_scan(|key, answer| {
+            seen.answers.insert(key.to_owned(), answer.clone());
+            Ok(())
+        })
+    });
+    told.map_err(|error| said(&error))?;
     let report = ledger.read(|reads| verify(reads, &books)).map_err(|error| said(&error))?;
     seen.faults.extend(report.faults);
     Ok(())
@@ -207,6 +226,7 @@ fn a_file_that_rotted_shows_what_was_booked_or_says_so() {
     let serials = serials(&whole);
     let first = look(&Copy::of(&whole, "whole").path(), &serials);
     assert_eq!(first.faults, Vec::<String>::new());
+    assert!(!first.answers.is_empty() && !first.people.is_empty(), "there is more than cards");
     let mut dice = Dice::new(seed());
     let told = std::env::var("STAMPD_TEST_ROT").ok();
     let trials = told.map_or(TRIALS, |text| text.parse().expect("STAMPD_TEST_ROT is a number"));
@@ -221,8 +241,15 @@ fn a_file_that_rotted_shows_what_was_booked_or_says_so() {
         for (serial, card) in &seen.cards {
             assert_eq!(card, &first.cards[serial], "trial {trial}, {rot:?}, card {serial}: {:?}", seen.faults);
         }
-        let missing = first.cards.len() - seen.cards.len();
-        assert!(missing == 0 || !seen.faults.is_empty(), "trial {trial}, {rot:?}");
+        for (key, answer) in &seen.answers {
+            assert_eq!(Some(answer), first.answers.get(key), "trial {trial}, {rot:?}, key {key}: {:?}", seen.faults);
+        }
+        for (id, told) in &seen.people {
+            let known = first.people.get(id).map(|known| &known.person);
+            assert!(known == Some(&told.person), "trial {trial}, {rot:?}, customer {id}: {:?}", seen.faults);
+        }
+        let counts = |seen: &Seen| [seen.cards.len(), seen.answers.len(), seen.people.len()];
+        assert!(counts(&seen) == counts(&first) || !seen.faults.is_empty(), "trial {trial}, {rot:?}");
         *(if seen.faults.is_empty() { &mut harmless } else { &mut found }) += 1;
     }
     println!("{harmless} damages did no harm, {found} were found");
@@ -246,6 +273,34 @@ fn a_standing_that_changed_by_a_bit_is_never_shown() {
         assert!(seen.cards.is_empty(), "byte {offset}");
         assert!(seen.faults.iter().all(|fault| fault.contains("its standing cannot be trusted")), "{:?}", seen.faults);
         assert_eq!(seen.faults.len(), 2, "the card refuses, and verify says so: {:?}", seen.faults);
+    }
+}
+
+#[test]
+fn a_row_that_changed_by_a_bit_is_told_by_nobody() {
+    let shop = shop_with_history();
+    let whole = shop.dir.join("ledger.db");
+    let serials = serials(&whole);
+    let first = look(&Copy::of(&whole, "whole").path(), &serials);
+    let books = Connection::open(&whole).expect("a ledger");
+    let bytes = |query: &str| -> Vec<u8> { books.query_row(query, [], |row| row.get(0)).expect("bytes") };
+    // A few bytes that stand in one row alone, and who says that they changed.
+    let cases = [
+        ("SELECT substr(answer, 1, 60) FROM idempotency WHERE status = 201 LIMIT 1", "idempotency "),
+        ("SELECT body_hash FROM idempotency LIMIT 1", "idempotency "),
+        ("SELECT CAST(email AS BLOB) FROM person WHERE email IS NOT NULL LIMIT 1", "person "),
+        ("SELECT body_hash FROM sale LIMIT 1", "sale "),
+        ("SELECT link FROM card LIMIT 1", "card "),
+        ("SELECT id FROM credential LIMIT 1", "credential "),
+    ];
+    for (query, says) in cases {
+        let copy = Copy::of(&whole, "row");
+        let bytes = bytes(query);
+        flip(&copy.path(), &bytes, bytes.len() / 2, 1);
+        let seen = look(&copy.path(), &serials);
+        assert!(seen.faults.iter().any(|fault| fault.contains(says)), "{query}: {:?}", seen.faults);
+        assert!(seen.answers.iter().all(|(key, answer)| first.answers[key] == *answer), "{query}");
+        assert!(seen.people.iter().all(|(id, told)| first.people[id].person == told.person), "{query}");
     }
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
+use super::sums;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
 use super::verify::ChainFault;
 use crate::pure::domain::{
@@ -79,11 +80,12 @@ pub struct PostedEvent {
 }
 
 pub(super) const CARD_COLUMNS: &str =
-    "serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision";
+    "serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision, crc";
 
 pub(super) fn card_row(row: &Row<'_>) -> rusqlite::Result<CardRow> {
     let programme: String = row.get(2)?;
     let expires_on: Option<String> = row.get(6)?;
+    sums::check(row, 0..8, 10)?;
     Ok(CardRow {
         serial: serial_column(row, 0)?,
         customer: CustomerId(uuid_column(row, 1)?),
@@ -152,16 +154,15 @@ impl Reads<'_> {
 
     /// The credential of that id, live or revoked.
     pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
-        let mut statement = self.prepare(
-            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL, chip FROM credential WHERE id = ?1",
-        )?;
+        let mut statement = self
+            .prepare("SELECT id, card, medium, kid, created_ms, revoked_ms, chip, crc FROM credential WHERE id = ?1")?;
         Ok(statement.query_row([id], credential_row).optional()?)
     }
 
     /// The credentials of a card, oldest first.
     pub fn credentials_of_card(&self, serial: Serial) -> Result<Vec<CredentialRow>, LedgerError> {
         let mut statement = self.prepare(
-            "SELECT id, card, medium, kid, created_ms, revoked_ms IS NOT NULL, chip FROM credential WHERE card = ?1
+            "SELECT id, card, medium, kid, created_ms, revoked_ms, chip, crc FROM credential WHERE card = ?1
              ORDER BY created_ms, medium, id",
         )?;
         let rows = statement.query_map([Sql(serial)], credential_row)?;
@@ -246,6 +247,13 @@ impl Reads<'_> {
         )?;
         let mut rows = statement.query([entry.0.as_bytes()])?;
         rows.next()?.map(posted_event).transpose()
+    }
+
+    /// The card that an entry moved and the entry's kind; `None` where there is no such entry.
+    pub fn entry_found(&self, entry: EntryId) -> Result<Option<(Serial, String)>, LedgerError> {
+        let mut statement = self.prepare("SELECT card, kind FROM entry WHERE entry_id = ?1")?;
+        let found = statement.query_row([entry.0.as_bytes()], |row| Ok((serial_column(row, 0)?, row.get(1)?)));
+        Ok(found.optional()?)
     }
 
     /// The event of that id.
@@ -343,13 +351,14 @@ pub(super) fn zone_of(event: &Event) -> TimeZone {
 
 fn credential_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
     let medium: String = row.get(2)?;
+    sums::check(row, 0..7, 7)?;
     Ok(CredentialRow {
         id: row.get(0)?,
         card: serial_column(row, 1)?,
         medium: Medium::from_name(&medium).ok_or_else(|| wrong(row, 2))?,
         kid: row.get(3)?,
         created_ms: row.get(4)?,
-        revoked: row.get(5)?,
+        revoked: row.get::<_, Option<i64>>(5)?.is_some(),
         chip: row.get(6)?,
     })
 }
@@ -373,7 +382,7 @@ impl Txn<'_> {
                 card.revision
             ],
         )?;
-        Ok(())
+        self.sum_store(&sums::CARD, &Sql(card.serial))
     }
 
     /// Stores a card's new standing and when something of it is due next; answers its new revision.
@@ -400,13 +409,14 @@ impl Txn<'_> {
         blocked: bool,
         expires_on: Option<Date>,
     ) -> Result<i64, LedgerError> {
-        self.query_one(
+        let revision = self.query_one(
             "UPDATE card SET deleted = ?2, blocked = ?3, expires_on = ?4, revision = revision + 1, listed = 0
              WHERE serial = ?1 RETURNING revision",
             params![Sql(serial), deleted, blocked, expires_on.map(|date| date.to_string())],
             |row| row.get(0),
-        )?
-        .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
+        )?;
+        self.sum_store(&sums::CARD, &Sql(serial))?;
+        revision.ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
     }
 
     /// Binds a credential to a card; one that was revoked is live again.
@@ -424,13 +434,13 @@ impl Txn<'_> {
                 credential.chip
             ],
         )?;
-        Ok(())
+        self.sum_store(&sums::CREDENTIAL, &credential.id)
     }
 
     /// A live credential names another card from now on.
     pub fn credential_move(&mut self, id: &[u8], card: Serial) -> Result<(), LedgerError> {
         self.execute("UPDATE credential SET card = ?2 WHERE id = ?1 AND revoked_ms IS NULL", params![id, Sql(card)])?;
-        Ok(())
+        self.sum_store(&sums::CREDENTIAL, &id)
     }
 
     /// Revokes a credential; answers whether it was live.
@@ -439,6 +449,7 @@ impl Txn<'_> {
             "UPDATE credential SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL",
             params![id, now.wall_ms],
         )?;
+        self.sum_store(&sums::CREDENTIAL, &id)?;
         Ok(changed == 1)
     }
 }

@@ -10,6 +10,7 @@ use rusqlite::{params, params_from_iter};
 use super::error::LedgerError;
 use super::people::{PERSON_COLUMNS, PersonRow, person_row};
 use super::read::Reads;
+use super::sums;
 use super::txn::{Sql, Txn, serial_column, uuid_column};
 use crate::pure::domain::{CustomerId, ProgrammeName, Serial};
 
@@ -385,6 +386,7 @@ impl Txn<'_> {
             "UPDATE customer SET removed_ms = ?2, changed_ms = ?2, revision = revision + 1 WHERE id = ?1",
             params![id, now_ms],
         )?;
+        self.sum_store(&sums::CUSTOMER, id)?;
         Ok(Some(true))
     }
 }

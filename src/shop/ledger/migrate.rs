@@ -12,7 +12,8 @@ use super::error::LedgerError;
 const APPLICATION_ID: u32 = 0x7374_6D70;
 
 /// Every migration ever released, in order. Never change one: add the next.
-const MIGRATIONS: &[(u32, &str)] = &[(1, include_str!("schema/0001_spine.sql"))];
+const MIGRATIONS: &[(u32, &str)] =
+    &[(1, include_str!("schema/0001_spine.sql")), (2, include_str!("schema/0002_sums.sql"))];
 
 /// The newest schema that this program knows.
 pub const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
+use super::sums;
 use super::txn::{Txn, serial_column, uuid_column};
 use crate::pure::domain::{ApiTokenId, CustomerId, ProgrammeName, Role, Serial, StaffId, TillId};
 
@@ -97,10 +98,13 @@ pub struct StaffRow {
 }
 
 pub(super) const PERSON_COLUMNS: &str = "c.id, c.created_ms, c.referrer, c.revision, p.first_name, p.last_name, p.email,
-    p.email_verified, p.phone, p.birth_date, p.birth_known, p.language, p.telegram_id, p.groups, p.custom, p.utm, p.consents";
+    p.email_verified, p.phone, p.birth_date, p.birth_known, p.language, p.telegram_id, p.groups, p.custom, p.utm, p.consents, c.removed_ms, c.crc,
+    p.customer, p.name_key, p.crc";
 
 pub(super) fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     let referrer = row.get_ref(2)?.as_blob_or_null()?.is_some();
+    sums::check(row, [0, 1, 2, 17], 18)?;
+    sums::check(row, [19].into_iter().chain(4..17).chain([20]), 21)?;
     Ok(PersonRow {
         id: CustomerId(uuid_column(row, 0)?),
         created_ms: row.get(1)?,
@@ -215,6 +219,7 @@ impl Txn<'_> {
                 row.revision
             ],
         )?;
+        self.sum_store(&sums::CUSTOMER, &row.id.0.as_bytes())?;
         self.person_put(row.id, &row.person)
     }
 
@@ -258,17 +263,18 @@ impl Txn<'_> {
                 person.name_key()
             ],
         )?;
-        Ok(())
+        self.sum_store(&sums::PERSON, &id.0.as_bytes())
     }
 
     /// A card belongs to another customer from now on.
     pub fn card_owner_store(&mut self, serial: Serial, customer: CustomerId) -> Result<i64, LedgerError> {
-        self.query_one(
+        let revision = self.query_one(
             "UPDATE card SET customer = ?2, revision = revision + 1, listed = 0 WHERE serial = ?1 RETURNING revision",
             params![super::txn::Sql(serial), customer.0.as_bytes()],
             |row| row.get(0),
-        )?
-        .ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
+        )?;
+        self.sum_store(&sums::CARD, &super::txn::Sql(serial))?;
+        revision.ok_or_else(|| LedgerError::Damaged(format!("card {serial} vanished")))
     }
 
     /// A customer became one with another: whoever was brought by them was brought by the other, and what was known of the
@@ -278,7 +284,14 @@ impl Txn<'_> {
         for name in ["customer", "person"] {
             self.keep(name, [gone.as_bytes()]);
         }
-        self.keep_found("customer", "SELECT id FROM customer WHERE referrer = ?1", [gone.as_bytes()])?;
+        let brought = "SELECT id FROM customer WHERE referrer = ?1";
+        self.keep_found("customer", brought, [gone.as_bytes()])?;
+        let brought: Vec<Vec<u8>> = {
+            let reads = self.reads();
+            let mut statement = reads.prepare(brought)?;
+            let rows = statement.query_map([gone.as_bytes()], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
         self.execute(
             "UPDATE customer SET referrer = ?2 WHERE referrer = ?1 AND id <> ?2",
             params![gone.as_bytes(), into.as_bytes()],
@@ -288,6 +301,9 @@ impl Txn<'_> {
             "UPDATE customer SET referrer = NULL WHERE id = ?2 AND referrer = ?1",
             params![gone.as_bytes(), into.as_bytes()],
         )?;
+        for customer in brought {
+            self.sum_store(&sums::CUSTOMER, &customer)?;
+        }
         self.execute("DELETE FROM person WHERE customer = ?1", [gone.as_bytes()])?;
         self.execute("DELETE FROM customer WHERE id = ?1", [gone.as_bytes()])?;
         Ok(())

@@ -1,12 +1,16 @@
 //! What makes requests, taps and listeners safe to repeat: first answers by key, used proofs, recent visits and live events.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
 use super::sales::PresentedRow;
+use super::sums;
 use super::txn::{Sql, Txn, grade_column, till_column, uuid_column};
 use crate::pure::domain::{ApiTokenId, BootId, Grade, Now, Serial, TillId, VisitId};
+
+const ANSWER: &str = sums::ANSWER.columns;
 
 /// How long first answers are kept: a till may be offline for weeks (DESIGN.md section 5).
 const IDEMPOTENCY_KEPT_MS: i64 = 35 * 24 * 3_600_000;
@@ -33,6 +37,15 @@ pub struct StoredAnswer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl StoredAnswer {
+    /// The sum of its row ([`sums::ANSWER`]).
+    fn crc(&self, token: &[u8], key: &str, body_hash: &[u8]) -> u32 {
+        let text = ValueRef::Text(key.as_bytes());
+        let status = ValueRef::Integer(self.status.into());
+        sums::sum([ValueRef::Blob(token), text, ValueRef::Blob(body_hash), status, ValueRef::Blob(&self.body)])
+    }
 }
 
 /// What is known of a key.
@@ -95,6 +108,12 @@ impl LiveRow {
     pub const UNKEPT: i64 = 0;
 }
 
+/// A first answer, and the hash of the body that it answers; columns of [`sums::ANSWER`], then the sum.
+fn answer_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, StoredAnswer)> {
+    sums::check(row, 0..5, 5)?;
+    Ok((row.get(2)?, StoredAnswer { status: row.get(3)?, body: row.get(4)? }))
+}
+
 fn live_row(row: &Row<'_>) -> rusqlite::Result<LiveRow> {
     Ok(LiveRow { id: row.get(0)?, at_ms: row.get(1)?, name: row.get(2)?, till: row.get(3)?, data: row.get(4)? })
 }
@@ -154,18 +173,28 @@ impl Reads<'_> {
     /// What is known of `key`, as far as this snapshot shows.
     pub fn answer_fetch(&self, token: ApiTokenId, key: &str, body_hash: &[u8; 32]) -> Result<Stored, LedgerError> {
         let mut statement =
-            self.prepare("SELECT body_hash, status, answer FROM idempotency WHERE token = ?1 AND key = ?2")?;
-        let known = statement
-            .query_row(params![token.0.as_bytes(), key], |row| {
-                let answer = StoredAnswer { status: row.get(1)?, body: row.get(2)? };
-                Ok((row.get::<_, Vec<u8>>(0)?, answer))
-            })
-            .optional()?;
+            self.prepare(&format!("SELECT {ANSWER}, crc FROM idempotency WHERE token = ?1 AND key = ?2"))?;
+        let known = statement.query_row(params![token.0.as_bytes(), key], answer_row).optional()?;
         Ok(match known {
             None => Stored::New,
             Some((known, answer)) if known == body_hash => Stored::Answered(answer),
             Some(_) => Stored::OtherBody,
         })
+    }
+
+    /// Shows `look` every first answer that is kept and as it was written, by its key.
+    pub fn answers_scan(
+        &self,
+        mut look: impl FnMut(&str, &StoredAnswer) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.prepare(&format!("SELECT {ANSWER}, crc FROM idempotency"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Ok((_, answer)) = answer_row(row) {
+                look(&row.get::<_, String>(1)?, &answer)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -180,8 +209,17 @@ impl Txn<'_> {
         now: &Now,
     ) -> Result<(), LedgerError> {
         self.execute(
-            "INSERT INTO idempotency (token, key, body_hash, status, answer, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![token.0.as_bytes(), key, body_hash, answer.status, answer.body, now.wall_ms],
+            "INSERT INTO idempotency (token, key, body_hash, status, answer, made_ms, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                token.0.as_bytes(),
+                key,
+                body_hash,
+                answer.status,
+                answer.body,
+                now.wall_ms,
+                answer.crc(token.0.as_bytes(), key, body_hash)
+            ],
         )?;
         self.keep("idempotency", [token.0.as_bytes(), &key]);
         self.execute(

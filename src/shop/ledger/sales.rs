@@ -1,14 +1,16 @@
 //! Sales and the card that a till has before it.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::LedgerError;
 use super::read::Reads;
+use super::sums;
 use super::txn::{Sql, Txn, grade_column, serial_column, till_column, uuid_column};
 use crate::pure::domain::{BootId, EventId, Grade, Now, SaleId, Serial, TillId, VisitId};
 
 /// How long a till's number stands for one sale.
-const TXN_KEPT_MS: i64 = 35 * 24 * 3_600_000;
+pub const TXN_KEPT_MS: i64 = 35 * 24 * 3_600_000;
 
 /// Where a sale stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,27 @@ impl SaleRow {
     }
 }
 
+impl SaleRow {
+    /// The sum of its row ([`sums::SALE`]).
+    fn crc(&self) -> u32 {
+        use ValueRef::{Blob, Integer, Text};
+        sums::sum([
+            Blob(self.id.0.as_bytes()),
+            Text(self.txn_id.as_bytes()),
+            Text(self.till.as_str().as_bytes()),
+            Text(self.state.name().as_bytes()),
+            sums::maybe(self.card, |card| Integer(card.bits() as i64)),
+            sums::maybe(self.event.as_ref(), |event| Blob(event.0.as_bytes())),
+            Blob(&self.body_hash),
+            Text(self.request.as_bytes()),
+            Text(self.answer.as_bytes()),
+            Blob(self.boot_id.0.as_slice()),
+            Integer(self.boot_ns),
+            Integer(self.made_ms),
+        ])
+    }
+}
+
 /// The card presented at a till.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PresentedRow {
@@ -96,13 +119,14 @@ pub struct PresentedRow {
     pub live: i64,
 }
 
-const SALE_COLUMNS: &str =
-    "sale_id, txn_id, till, state, card, event_id, body_hash, request, answer, boot_id, boot_ns, made_ms";
+const SALE: &str = sums::SALE.columns;
 
+/// The columns of [`sums::SALE`], then the sum.
 fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
     let state: String = row.get(3)?;
     let wrong = |index| rusqlite::Error::InvalidColumnType(index, "sale".to_owned(), rusqlite::types::Type::Text);
     let (card, event) = (row.get::<_, Option<i64>>(4)?, row.get_ref(5)?.as_blob_or_null()?.is_some());
+    sums::check(row, 0..12, 12)?;
     Ok(SaleRow {
         id: SaleId(uuid_column(row, 0)?),
         txn_id: row.get(1)?,
@@ -123,7 +147,7 @@ impl Reads<'_> {
     /// The newest sale of the till's number that still stands for it.
     pub fn sale_by_txn(&self, txn_id: &str, now_ms: i64) -> Result<Option<SaleRow>, LedgerError> {
         let mut statement = self.prepare(&format!(
-            "SELECT {SALE_COLUMNS} FROM sale WHERE txn_id = ?1 AND made_ms > ?2 ORDER BY made_ms DESC LIMIT 1"
+            "SELECT {SALE}, crc FROM sale WHERE txn_id = ?1 AND made_ms > ?2 ORDER BY made_ms DESC LIMIT 1"
         ))?;
         Ok(statement.query_row(params![txn_id, now_ms - TXN_KEPT_MS], sale_row).optional()?)
     }
@@ -131,20 +155,20 @@ impl Reads<'_> {
     /// The newest sale that ever had the till's number: what a customer brings back after months carries it on the bill.
     pub fn sale_newest_by_txn(&self, txn_id: &str) -> Result<Option<SaleRow>, LedgerError> {
         let mut statement =
-            self.prepare(&format!("SELECT {SALE_COLUMNS} FROM sale WHERE txn_id = ?1 ORDER BY made_ms DESC LIMIT 1"))?;
+            self.prepare(&format!("SELECT {SALE}, crc FROM sale WHERE txn_id = ?1 ORDER BY made_ms DESC LIMIT 1"))?;
         Ok(statement.query_row([txn_id], sale_row).optional()?)
     }
 
     /// The sale of our number.
     pub fn sale_fetch(&self, id: SaleId) -> Result<Option<SaleRow>, LedgerError> {
-        let mut statement = self.prepare(&format!("SELECT {SALE_COLUMNS} FROM sale WHERE sale_id = ?1"))?;
+        let mut statement = self.prepare(&format!("SELECT {SALE}, crc FROM sale WHERE sale_id = ?1"))?;
         Ok(statement.query_row([id.0.as_bytes()], sale_row).optional()?)
     }
 
     /// The newest sale that waits for a card at a till.
     pub fn sale_waiting(&self, till: &TillId) -> Result<Option<SaleRow>, LedgerError> {
         let mut statement = self.prepare(&format!(
-            "SELECT {SALE_COLUMNS} FROM sale WHERE till = ?1 AND state = 'waiting' ORDER BY made_ms DESC LIMIT 1"
+            "SELECT {SALE}, crc FROM sale WHERE till = ?1 AND state = 'waiting' ORDER BY made_ms DESC LIMIT 1"
         ))?;
         Ok(statement.query_row([till.as_str()], sale_row).optional()?)
     }
@@ -152,9 +176,21 @@ impl Reads<'_> {
     /// Every sale that is open, oldest first.
     pub fn sales_open(&self) -> Result<Vec<SaleRow>, LedgerError> {
         let mut statement =
-            self.prepare(&format!("SELECT {SALE_COLUMNS} FROM sale WHERE state = 'open' ORDER BY made_ms"))?;
+            self.prepare(&format!("SELECT {SALE}, crc FROM sale WHERE state = 'open' ORDER BY made_ms"))?;
         let rows = statement.query_map([], sale_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Shows `look` every sale that is as it was written, those of one till's number together and the oldest of them first.
+    pub fn sales_scan(&self, mut look: impl FnMut(SaleRow) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let mut statement = self.prepare(&format!("SELECT {SALE}, crc FROM sale ORDER BY txn_id, made_ms"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(sale) = sale_row(row) {
+                look(sale)?;
+            }
+        }
+        Ok(())
     }
 
     /// The card last presented at a till, however long ago.
@@ -180,10 +216,13 @@ impl Txn<'_> {
     /// Stores a sale; one of the same number of ours is replaced.
     pub fn sale_store(&mut self, sale: &SaleRow) -> Result<(), LedgerError> {
         self.execute(
-            "INSERT INTO sale (sale_id, txn_id, till, state, card, event_id, body_hash, request, answer, boot_id, boot_ns, made_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (sale_id) DO UPDATE SET state = excluded.state, card = excluded.card,
-                 event_id = excluded.event_id, answer = excluded.answer",
+            "INSERT INTO sale (sale_id, txn_id, till, state, card, event_id, body_hash, request, answer, boot_id, boot_ns,
+                 made_ms, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (sale_id) DO UPDATE SET txn_id = excluded.txn_id, till = excluded.till, state = excluded.state,
+                 card = excluded.card, event_id = excluded.event_id, body_hash = excluded.body_hash,
+                 request = excluded.request, answer = excluded.answer, boot_id = excluded.boot_id,
+                 boot_ns = excluded.boot_ns, made_ms = excluded.made_ms, crc = excluded.crc",
             params![
                 sale.id.0.as_bytes(),
                 sale.txn_id,
@@ -196,7 +235,8 @@ impl Txn<'_> {
                 sale.answer,
                 sale.boot_id.0.as_slice(),
                 sale.boot_ns,
-                sale.made_ms
+                sale.made_ms,
+                sale.crc()
             ],
         )?;
         self.keep("sale", [sale.id.0.as_bytes()]);

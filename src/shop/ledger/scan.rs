@@ -134,7 +134,13 @@ impl<'s> Cards<'s> {
     }
 
     fn take(&mut self) -> Result<Option<CardBooks>, LedgerError> {
-        let next = self.rows.next()?.map(card_books).transpose()?;
+        let next = loop {
+            match self.rows.next()?.map(card_books) {
+                // A row that was changed is told where the sums are checked.
+                Some(Err(rusqlite::Error::FromSqlConversionFailure(..))) => {}
+                next => break next.transpose()?,
+            }
+        };
         Ok(std::mem::replace(&mut self.ahead, next))
     }
 
@@ -159,17 +165,17 @@ impl<'s> Cards<'s> {
 }
 
 fn card_books(row: &Row<'_>) -> rusqlite::Result<CardBooks> {
-    let is_listed: bool = row.get(11)?;
+    let is_listed: bool = row.get(12)?;
     let figures = CardFigures {
-        tier: row.get(12)?,
-        visit_band: row.get(13)?,
-        last_visit_ms: row.get(14)?,
-        ltv_minor: row.get(15)?,
-        balance: row.get(16)?,
+        tier: row.get(13)?,
+        visit_band: row.get(14)?,
+        last_visit_ms: row.get(15)?,
+        ltv_minor: row.get(16)?,
+        balance: row.get(17)?,
     };
     Ok(CardBooks {
         card: card_row(row)?,
-        due_ms: row.get(10)?,
+        due_ms: row.get(11)?,
         listed: is_listed.then_some(figures),
         facts: Vec::new(),
     })

@@ -1,11 +1,13 @@
-//! The books checked from end to end: the file, the chain, and every card's standing against the fold of its entries.
+//! The books checked from end to end: the file, the chain, every card's standing against the fold of its entries, and what
+//! makes a repeated request safe against the entries that it names.
 
 use super::Rulebooks;
 use super::posting::{book_of, due_ms, standing_of_row};
 use super::search::list_figures;
-use crate::pure::domain::Moment;
+use crate::pure::domain::{EntryId, Moment};
 use crate::pure::program::{self, CardFacts};
-use crate::shop::ledger::{CardBooks, LedgerError, Reads};
+use crate::pure::wire::text::{Json, from_json};
+use crate::shop::ledger::{CardBooks, LedgerError, Reads, SaleRow, SaleState, TXN_KEPT_MS};
 
 /// Faults told; more say nothing more.
 const FAULTS_MAX: usize = 100;
@@ -42,6 +44,9 @@ pub fn verify(reads: &Reads<'_>, books: &Rulebooks) -> Result<BooksReport, Ledge
         report.faults.extend(reads.chain_check(0)?.faults.iter().map(ToString::to_string));
     }
     report.faults.extend(cards);
+    report.faults.extend(reads.sums_check(FAULTS_MAX)?);
+    report.faults.extend(answer_faults(reads)?);
+    report.faults.extend(sale_faults(reads)?);
     let unsummed = reads.customers_unsummed(FAULTS_MAX)?;
     report.faults.extend(unsummed.iter().map(|id| format!("customer {id}: lists show other sums than the cards give")));
     report.faults.truncate(FAULTS_MAX);
@@ -73,8 +78,65 @@ fn card_faults(books: &Rulebooks, held: &CardBooks) -> Vec<String> {
             faults.push(format!("card {serial}: the time noted for what lapses or ripens next is another"));
         }
         Ok(Some(_)) => {}
-        Err(LedgerError::Damaged(what)) => faults.push(what),
-        Err(error) => faults.push(error.to_string()),
+        Err(fault) => faults.push(said(fault)),
     }
     faults
+}
+
+/// What is wrong with the first answers: one that tells of entries which are not booked.
+fn answer_faults(reads: &Reads<'_>) -> Result<Vec<String>, LedgerError> {
+    let mut faults = Vec::new();
+    reads.answers_scan(|key, answer| {
+        let unbooked = unbooked(reads, &String::from_utf8_lossy(&answer.body))?;
+        faults.extend(unbooked.map(|what| format!("the first answer of key '{key}' tells of {what}")));
+        Ok(())
+    })?;
+    Ok(faults)
+}
+
+/// What is wrong with the sales: one that tells of what is not booked, or that has another's number.
+fn sale_faults(reads: &Reads<'_>) -> Result<Vec<String>, LedgerError> {
+    let mut faults = Vec::new();
+    let mut before: Option<SaleRow> = None;
+    reads.sales_scan(|sale| {
+        let unbooked = unbooked(reads, &sale.answer)?;
+        faults.extend(unbooked.map(|what| format!("sale '{}' tells of {what}", sale.txn_id)));
+        if let Some(event) = sale.event
+            && reads.event_fetch(event)?.is_none()
+        {
+            faults.push(format!("sale '{}': its event {event} is missing", sale.txn_id));
+        }
+        if sale.state == SaleState::Posted && sale.card.is_none() {
+            faults.push(format!("sale '{}' was posted to no card", sale.txn_id));
+        }
+        let twice = before.as_ref().filter(|old| old.txn_id == sale.txn_id && sale.made_ms - old.made_ms < TXN_KEPT_MS);
+        faults.extend(twice.map(|_| format!("sale '{}' was taken twice within 35 days", sale.txn_id)));
+        before = Some(sale);
+        Ok(())
+    })?;
+    Ok(faults)
+}
+
+/// What was found, without the remedy that whoever checks the books is following already.
+fn said(fault: LedgerError) -> String {
+    match fault {
+        LedgerError::Damaged(what) => what,
+        other => other.to_string(),
+    }
+}
+
+/// The first entry that an answer tells of and that is not booked as it says.
+fn unbooked(reads: &Reads<'_>, answer: &str) -> Result<Option<String>, LedgerError> {
+    let told: Json = from_json(answer).unwrap_or(Json::Null);
+    for entry in told["entries"].as_array().into_iter().flatten() {
+        let word = |name: &str| entry[name].as_str().unwrap_or_default();
+        let booked = match uuid::Uuid::parse_str(word("id")) {
+            Ok(id) => reads.entry_found(EntryId(id))?,
+            Err(_) => None,
+        };
+        if !booked.is_some_and(|(card, kind)| card.to_string() == word("serial") && kind == word("kind")) {
+            return Ok(Some(format!("entry {}, which is not booked as it says", word("id"))));
+        }
+    }
+    Ok(None)
 }
