@@ -48,7 +48,7 @@ fn w11_to_w13_carry(desk: &Desk) {
     card.post(json!({ "kind": "subtract_amount", "amount_minor": 1500 })).expect(201);
     card.has(&[("T", 2500), ("LTV", 2500), ("B", 2), ("E", 4), ("V", 2)]);
     let rows = card.history();
-    assert_eq!(told(&rows)[..2], [("stamps redeemed", -2, 2), ("refund of amount spent", 0, 2)]);
+    assert_eq!(told(&rows)[..2], [("stamps redeemed", -2, 2), ("refund of amount spent", 0, 4)]);
     assert_eq!(rows[1]["amount_minor"], -1500);
 }
 

@@ -12,9 +12,9 @@ fn what_moves_between_cards_and_customers() {
     a_transfer_moves_balance_and_rewards(&desk);
     two_customers_become_one(&desk);
     a_coupon_lives(&desk);
-    a_deleted_card_stays_so(&desk);
     customers_are_found_and_changed(&desk);
     the_open_liability_is_the_sum_of_its_parts(&desk);
+    a_deleted_card_stays_so(&desk);
     desk.shop.verify();
 }
 
@@ -96,6 +96,13 @@ fn a_coupon_lives(desk: &Desk) {
     let five = post(desk, &path, json!({ "name": "Five off", "value": 500 })).expect(201);
     let five = five["coupon"]["id"].as_str().expect("an id").to_owned();
     assert_eq!(step(&five, "void").expect(201)["coupon"]["stage"], "void");
+    let cake = post(desk, &path, json!({ "name": "Cake", "reward": "cake" })).expect(201);
+    // Whoever uses one claims it.
+    let used = step(cake["coupon"]["id"].as_str().expect("an id"), "use").expect(201);
+    let kinds: Vec<&str> =
+        used["entries"].as_array().expect("entries").iter().filter_map(|row| row["label"].as_str()).collect();
+    assert_eq!((used["coupon"]["stage"].as_str(), kinds), (Some("used"), vec!["coupon claimed", "coupon used"]));
+    card.has(&[("coupons_claimed", 1), ("coupons_used", 1)]);
     step("0", "use").problem(404, "unknown_coupon");
     step(&desk.shop.fresh_key(), "use").problem(404, "unknown_coupon");
     for (body, pointer) in [
@@ -115,11 +122,16 @@ fn a_coupon_lives(desk: &Desk) {
 fn a_deleted_card_stays_so(desk: &Desk) {
     let card = desk.card(json!({}));
     card.earn(1);
+    card.post(json!({ "kind": "reward_add", "count": 1, "amount_minor": 0 })).expect(201);
+    desk.pass(40 * 86_400);
     let delete = |by: By| desk.shop.ask(by, "DELETE", &format!("/v1/cards/{}", card.serial)).send();
     delete(By::Till).problem(403, "wrong_role");
     assert_eq!((delete(By::Manager).status, delete(By::Manager).status), (204, 204));
     let standing = card.standing();
     assert_eq!((&standing["status"], &standing["balance"]), (&json!("deleted"), &json!(2)));
+    // What had lapsed by then stays lapsed.
+    card.has(&[("rewards_available", 0), ("rewards_expired", 1)]);
+    assert_eq!(standing["next_expiry"], Value::Null);
     card.post(json!({ "kind": "stamps", "count": 1 })).problem(409, "card_deleted");
     card.show().problem(409, "card_deleted");
     desk.shop.ask(By::Manager, "DELETE", "/v1/cards/000000000000").send().problem(404, "unknown_card");

@@ -18,6 +18,7 @@ fn a_till_sells_through_the_api() {
     an_open_sale_sets_aside_what_it_redeems(&desk);
     a_sale_is_voided_and_what_leans_on_it_is_told(&desk);
     what_no_card_could_make_right_is_refused_at_once(&desk);
+    an_open_sale_ends_with_its_time(&desk);
     an_open_sale_ends_by_itself(&mut desk);
     desk.shop.verify();
 }
@@ -208,6 +209,31 @@ fn what_no_card_could_make_right_is_refused_at_once(desk: &Desk) {
     let serial = desk.card_of("points", json!({})).serial;
     sale(json!({ "items": items, "serial": serial })).problem(409, "amount_mismatch");
     desk.shop.get("/v1/sales/wrong-1").problem(404, "unknown_sale");
+}
+
+fn an_open_sale_ends_with_its_time(desk: &Desk) {
+    let card = desk.card_of("points", json!({}));
+    card.buys("time-before", 13_000);
+    for (number, is_completed) in [("time-1", false), ("time-2", true)] {
+        card.opens(number, 2000, json!({ "value": 100 })).expect(201);
+        desk.pass(899);
+        card.has(&[("B", 30)]);
+        if is_completed {
+            // It was rung up at the till, though a manager completes it: the till may still take it back.
+            let complete = format!("/v1/sales/{number}/complete");
+            desk.shop.post(&complete, &json!({})).send().expect(201);
+            desk.till(&format!("/v1/sales/{number}/void"), &json!({})).send().expect(201);
+        }
+        // Nobody waits for a job: whoever asks in its last second and in the next is told what is true.
+        desk.pass(1);
+        card.has(&[("B", 130)]);
+    }
+    assert_eq!(desk.shop.get("/v1/sales/time-1").expect(200)["status"], "cancelled");
+    desk.till("/v1/sales/time-1/complete", &json!({})).send().problem(409, "sale_state");
+    // A posting finds what came back, too.
+    card.opens("time-3", 2000, json!({ "value": 100 })).expect(201);
+    desk.pass(900);
+    card.post(json!({ "kind": "adjust", "value": -130 })).expect(201);
 }
 
 fn an_open_sale_ends_by_itself(desk: &mut Desk) {

@@ -135,6 +135,7 @@ fn settings(config: &Config) -> Settings {
     });
     Settings {
         tills,
+        open_sale_s: i64::from(config.api.open_sale_s),
         language: config.shop.language,
         policy,
         shop_name: config.shop.name.clone(),
@@ -225,7 +226,7 @@ impl Daemon {
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<()> {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = watchdog_start(self.till.ledger().clone());
-        let jobs = jobs_start(self.till.clone(), self.clock.clone(), i64::from(self.config.api.open_sale_s));
+        let jobs = jobs_start(self.till.clone(), self.clock.clone());
         let backups = self.backups.start();
         let scrub = scrub::start(self.till.ledger().clone());
         let worker = self.passes.start().context("cannot start the thread that makes passes")?;
@@ -376,7 +377,7 @@ fn pokes_start(ledger: &Ledger, passes: Passes) -> tokio::task::JoinHandle<()> {
 
 /// Posts what nobody taps for: open sales that nobody completed, lots and rewards whose day is over, pending points that
 /// ripened. A look costs one indexed read; only what is due is written, a few cards in each commit, so that no tap waits.
-fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHandle<()> {
+fn jobs_start(till: Till, clock: Clock) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(JOBS_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -385,7 +386,7 @@ fn jobs_start(till: Till, clock: Clock, open_sale_s: i64) -> tokio::task::JoinHa
             loop {
                 let (desk, now) = (till.clone(), clock.now());
                 let done = till.ledger().write(move |txn| -> Result<usize, TillError> {
-                    let released = desk.sales_release_in_txn(txn, &now, open_sale_s)?;
+                    let released = desk.sales_release_in_txn(txn, &now)?;
                     let posted = released + desk.jobs_due_in_txn(txn, &now, JOBS_AT_ONCE)?;
                     Ok(posted.max(desk.lists_update_in_txn(txn, &now, JOBS_AT_ONCE)?))
                 });

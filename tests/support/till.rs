@@ -15,6 +15,7 @@ pub fn till_on(ledger: &Ledger, books: Rulebooks) -> Till {
     let tills = TillSettings { mode: Mode::Tap, hold_s: 90, repeat_s: 10 };
     let settings = Settings {
         tills: [(TillId::new("till-1").expect("a name"), tills)].into(),
+        open_sale_s: 900,
         language: Language::default(),
         policy: Policy::default(),
         shop_name: "Shop".to_owned(),

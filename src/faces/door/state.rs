@@ -9,10 +9,10 @@ use super::answer::Fault;
 use super::auth::Sessions;
 use crate::base::clock::Clock;
 use crate::base::pin;
-use crate::pure::domain::{ApiTokenId, Now, StaffId};
+use crate::pure::domain::{ApiTokenId, Now, Serial, StaffId};
 use crate::pure::wire::lan::{PartView, Problem, ReaderList};
 use crate::shop::delivery::Passes;
-use crate::shop::ledger::{Ledger, Reads, StaffRow, TokenRow, Txn, WriteError};
+use crate::shop::ledger::{Ledger, LedgerError, Reads, StaffRow, TokenRow, Txn, WriteError};
 use crate::shop::till::Till;
 
 /// What the API must know of the shop beside its tills.
@@ -86,43 +86,66 @@ impl Lan {
         self
     }
 
-    /// Writes in the ledger's transaction, taking the time as it is now.
+    /// Writes in the ledger's transaction, taking the time as it is now, once what lapsed by itself is posted.
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Till, &mut Txn<'_>, &Now) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, WriteError<Fault>> {
         let (till, now) = (self.till.clone(), self.clock.now());
-        let written = self.ledger.write(move |txn| work(&till, txn, &now)).await;
+        let work = move |txn: &mut Txn<'_>| {
+            till.sales_release_in_txn(txn, &now)?;
+            work(&till, txn, &now)
+        };
+        let written = self.ledger.write(work).await;
         written.unwrap_or_else(|_| Err(WriteError::Work(Fault::internal())))
     }
 
-    /// Reads on a blocking thread.
+    /// Reads on a blocking thread, once what lapsed by itself is posted.
     pub async fn read<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Till, &Reads<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let (till, ledger) = (self.till.clone(), self.ledger.clone());
+        let (till, ledger, now) = (self.till.clone(), self.ledger.clone(), self.clock.now());
         let seen = tokio::task::spawn_blocking(move || {
-            let mut fault = None;
-            let seen = ledger.read(|reads| match look(&till, reads) {
-                Ok(value) => Ok(Some(value)),
-                Err(error) => {
-                    fault = Some(error);
-                    Ok(None)
+            let mut look = Some(look);
+            let mut look_if = |whole: bool| {
+                ledger.read(|reads| {
+                    // A sale that is late is no reason not to show what there is: a full disk posts nothing.
+                    if !whole && till.sales_late(reads, &now).is_ok_and(|late| !late.is_empty()) {
+                        return Ok(None);
+                    }
+                    Ok(look.take().map(|look| look(&till, reads)))
+                })
+            };
+            let seen = match look_if(false) {
+                Ok(None) => {
+                    let (till, now) = (till.clone(), now.clone());
+                    let _ = ledger.write_wait(move |txn| till.sales_release_in_txn(txn, &now));
+                    look_if(true)
                 }
-            });
-            match (seen, fault) {
-                (_, Some(fault)) => Err(fault),
-                (Ok(Some(value)), None) => Ok(value),
-                (Ok(None), None) => Err(Fault::internal()),
-                (Err(error), None) => Err(Fault::from(error)),
-            }
+                seen => seen,
+            };
+            seen.map_err(Fault::from).and_then(|seen| seen.unwrap_or_else(|| Err(Fault::internal())))
         });
         let seen = seen.await.unwrap_or_else(|_| Err(Fault::internal()));
         if seen.as_ref().is_err_and(|fault| fault.0.code == "storage_fault") {
             self.ledger.suspect();
         }
         seen
+    }
+
+    /// Posts what is due on the cards that `which` names, before their rows are read. A disk that takes no write is no reason
+    /// not to show what there is.
+    pub async fn settle(
+        &self,
+        which: impl FnOnce(&Reads<'_>) -> Result<Vec<Serial>, LedgerError> + Send + 'static,
+    ) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let due = self.read(move |till, reads| Ok(till.cards_due(reads, &which(reads)?, &now)?)).await?;
+        if !due.is_empty() {
+            let _ = self.write(move |till, txn, now| Ok(till.cards_settle_in_txn(txn, now, &due)?)).await;
+        }
+        Ok(())
     }
 
     /// The live token whose secret has this hash. Found ones are remembered: a token lives until it is revoked here.

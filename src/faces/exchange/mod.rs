@@ -38,7 +38,7 @@ fn files() -> OpenApiRouter<Lan> {
     OpenApiRouter::new().routes(routes!(history_csv)).routes(routes!(history_xlsx))
 }
 
-/// A card's whole history as CSV: UTF-8, a heading, the oldest row first.
+/// A card's whole history as CSV: UTF-8, a heading, the newest row first.
 #[utoipa::path(
     get, path = "/v1/cards/{serial}/history.csv", tag = "cards", params(("serial" = String, Path)),
     responses((status = 200, description = "the table", content_type = "text/csv", body = String))
@@ -67,6 +67,7 @@ async fn history_xlsx(State(lan): State<Lan>, _caller: Caller, Path(serial): Pat
 async fn history(lan: &Lan, serial: &str) -> Result<(Serial, Table), Fault> {
     let unknown = || Fault::not_found("unknown_card", "no card has this serial");
     let serial: Serial = serial.parse().map_err(|_| unknown())?;
+    lan.settle(move |_| Ok(vec![serial])).await?;
     let rows = lan.read(move |till, reads| Ok(till.history_all(reads, serial)?)).await?.ok_or_else(unknown)?;
     Ok((serial, history_table(&rows)))
 }

@@ -148,6 +148,7 @@ pub async fn history(
 ) -> Result<Json<HistoryPage>, Fault> {
     let serial = serial_of(&serial)?;
     let limit = page_limit(query.limit)?;
+    lan.settle(move |_| Ok(vec![serial])).await?;
     let page = lan
         .read(move |till, reads| Ok(till.history_page(reads, serial, query.cursor.as_deref(), limit)?))
         .await?

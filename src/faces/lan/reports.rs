@@ -49,6 +49,7 @@ pub async fn timeline(
         .filter(|kind| !kind.is_empty())
         .map(str::to_owned)
         .collect();
+    lan.settle(move |reads| Ok(reads.cards_of_customer(id)?.into_iter().map(|card| card.serial).collect())).await?;
     let page =
         lan.read(move |till, reads| Ok(till.customer_timeline(reads, id, &kinds, query.cursor.as_deref(), limit)?));
     Ok(Json(page.await?))

@@ -406,6 +406,23 @@ pub struct Carried {
     pub coupons: Vec<CouponState>,
     /// Coupons and entry rewards claimed and used.
     pub coupon_counts: CouponCounts,
+    /// When the totals rose last; a merge takes the moments along with them.
+    pub last: LastMoments,
+}
+
+/// When figures of a card rose last, milliseconds since 1970-01-01 UTC; `None` where they never did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastMoments {
+    /// Units earned.
+    pub earned_ms: Option<i64>,
+    /// Units redeemed.
+    pub redeemed_ms: Option<i64>,
+    /// A reward unlocked or given.
+    pub reward_earned_ms: Option<i64>,
+    /// A reward used.
+    pub reward_redeemed_ms: Option<i64>,
+    /// A visit.
+    pub visit_ms: Option<i64>,
 }
 
 /// The totals of a card. They add up when cards merge.

@@ -95,7 +95,13 @@ pub(super) fn trace_begin(facts: &[&Fact], leave_out: &BTreeSet<EventId>) -> Tra
 /// them itself.
 pub(super) fn jobs_again(standing: &Standing, trace: &Trace, fact: &Fact) -> Vec<Fact> {
     let within = trace.again.iter().any(|(begin, end)| *begin < fact.key && end.is_none_or(|end| fact.key < end));
-    if !within || fact.entry.posting.is_job() || trace.voided.contains(&fact.event) {
+    // Nothing lapses within an event: what a completed sale gives back it may use.
+    let same_event = |last: FactKey| FactKey { index: fact.key.index, ..last } == fact.key;
+    if !within
+        || standing.last_key.is_some_and(same_event)
+        || fact.entry.posting.is_job()
+        || trace.voided.contains(&fact.event)
+    {
         return Vec::new();
     }
     let job = |posting| Fact {
@@ -254,8 +260,9 @@ impl Step<'_> {
         let order = matches!(award.source, AwardSource::Purchase | AwardSource::Sale);
         let ms = self.fact.at.ms;
         self.standing.recent.retain(|recent| {
-            let kept_ms = if recent.transaction.txn_id.is_some() { TXN_KEPT_MS } else { RECENT_MS };
-            ms.saturating_sub(recent.ms) <= kept_ms
+            let age_ms = ms.saturating_sub(recent.ms);
+            // As long as the till's number stands for that sale.
+            if recent.transaction.txn_id.is_some() { age_ms < TXN_KEPT_MS } else { age_ms <= RECENT_MS }
         });
         let fact = self.fact;
         let txn = fact.txn_id.as_deref().map(|txn_id| (fact.key.device, txn_id));
@@ -323,13 +330,17 @@ impl Step<'_> {
         Lot { expires_ms: expires_ms.unwrap_or(i64::MAX), since_ms: self.fact.at.ms, units: units.max(0) }
     }
 
-    /// Units that the customer earned: the lifetime counter rises, and the balance.
+    /// Units that the customer earned with this fact: the lifetime counter rises, and the balance.
     fn earn(&mut self, lot: Lot, qualifies: Qualifies) {
+        self.earn_at(self.fact.at.ms, lot, qualifies);
+    }
+
+    fn earn_at(&mut self, at_ms: i64, lot: Lot, qualifies: Qualifies) {
         if lot.units <= 0 {
             return;
         }
         add(&mut self.standing.counters.earned, lot.units);
-        self.standing.last_earned_ms = self.standing.last_earned_ms.max(Some(self.fact.at.ms));
+        self.standing.last_earned_ms = self.standing.last_earned_ms.max(Some(at_ms));
         if qualifies == Qualifies::Yes {
             add(&mut self.standing.counters.qualifying, lot.units);
         }

@@ -266,7 +266,7 @@ impl Builder<'_> {
         if split && change != 0 {
             // A spend card's refund is two rows: the amount, and the stamps that it had brought (S4.44, S4.45).
             let removed = HistoryRow { change, label: Label::StampsRedeemed, amount_minor: None, ..row.clone() };
-            return vec![row, removed];
+            return vec![HistoryRow { balance: row.balance.saturating_sub(change), ..row }, removed];
         }
         vec![HistoryRow { change, pending_change, rewards_change, ..row }]
     }

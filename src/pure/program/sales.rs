@@ -24,6 +24,8 @@ pub struct SaleState {
     pub left_minor: i64,
     /// What is left of the part that earned.
     pub earning_left_minor: i64,
+    /// Units that the refunds of it took which stand.
+    pub refunded_units: i64,
     /// What was redeemed on its bill.
     pub redemption: Option<Redemption>,
     /// The lots and rewards that the redemption took.
@@ -65,6 +67,7 @@ impl SaleState {
             sale: fact.sale,
             left_minor: award.amount_minor,
             earning_left_minor: award.earning_minor,
+            refunded_units: 0,
             redemption: None,
             taken: Taken::default(),
             returned: false,
@@ -83,12 +86,13 @@ impl SaleState {
         round::rate_down(self.earning_left_minor, amount_minor, self.left_minor).clamp(0, self.earning_left_minor)
     }
 
-    /// Units due when `amount_minor` with `earning_minor` goes: award of what was left before less award of what is left
-    /// after, at the stored rate, so that the parts always sum to the award (RULES.md section 2).
+    /// Units due when `amount_minor` with `earning_minor` goes: the award less the award of what is left after, at the
+    /// stored rate, less what the parts that stand took, so that the parts always sum to the award (RULES.md section 2),
+    /// also when one between them was voided.
     pub(super) fn due(&self, amount_minor: i64, earning_minor: i64) -> i64 {
         let (left, earning) = (self.left_minor - amount_minor, self.earning_left_minor - earning_minor);
-        let before = if self.returned { 0 } else { self.award_of(self.left_minor, self.earning_left_minor) };
-        before.saturating_sub(self.award_of(left, earning))
+        let whole = self.award_of(self.award.amount_minor, self.award.earning_minor);
+        whole.saturating_sub(self.award_of(left, earning)).saturating_sub(self.refunded_units).max(0)
     }
 
     fn award_of(&self, left_minor: i64, earning_minor: i64) -> i64 {

@@ -392,7 +392,13 @@ fn carried_value(carried: &Carried) -> Value {
         .put(6, counters_value(&carried.counters))
         .flag(7, carried.first_earned)
         .items(8, carried.coupons.iter().map(coupon_state_value).collect());
-    coupon_counts_fields(&mut map, 9, &carried.coupon_counts).done()
+    coupon_counts_fields(&mut map, 9, &carried.coupon_counts)
+        .int_opt(13, carried.last.earned_ms)
+        .int_opt(14, carried.last.redeemed_ms)
+        .int_opt(15, carried.last.reward_earned_ms)
+        .int_opt(16, carried.last.reward_redeemed_ms)
+        .int_opt(17, carried.last.visit_ms)
+        .done()
 }
 
 fn carried_from(value: &Value) -> Result<Carried, CborError> {
@@ -407,6 +413,13 @@ fn carried_from(value: &Value) -> Result<Carried, CborError> {
         first_earned: value.bool(7)?,
         coupons: value.items(8)?.iter().map(coupon_state_from).collect::<Result<_, _>>()?,
         coupon_counts: coupon_counts_from(value, 9)?,
+        last: LastMoments {
+            earned_ms: value.int_opt(13)?,
+            redeemed_ms: value.int_opt(14)?,
+            reward_earned_ms: value.int_opt(15)?,
+            reward_redeemed_ms: value.int_opt(16)?,
+            visit_ms: value.int_opt(17)?,
+        },
     })
 }
 

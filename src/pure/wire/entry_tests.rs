@@ -122,6 +122,11 @@ fn carried() -> impl Strategy<Value = Carried> {
             overdraft: owed / 3,
             counters,
             first_earned,
+            last: LastMoments {
+                earned_ms: Some(owed),
+                reward_redeemed_ms: first_earned.then_some(owed),
+                ..LastMoments::default()
+            },
             coupons: vec![CouponState {
                 id: CouponId(Uuid::from_u128(owed as u128)),
                 terms: CouponTerms {

@@ -11,7 +11,7 @@ use crate::pure::domain::standing::*;
 use crate::pure::domain::{DeviceId, EventId, FactKey, Hlc, Incarnation, SaleId, Serial, VisitId};
 
 /// The version of this snapshot. It rises with every change of [`Standing`] and of the fold.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// The last version without a checksum.
 const VERSION_BARE: i64 = 1;

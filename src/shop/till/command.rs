@@ -7,7 +7,7 @@ use crate::pure::domain::entry::{Carried, Counters};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::reason::{Reason, RemoveReason};
 use crate::pure::domain::{
-    Actor, EntryId, EventId, EventKind, Grade, Now, Refusal, RefusalCode, SaleId, Serial, VisitId,
+    Actor, EntryId, EventId, EventKind, Grade, Now, Posting, Refusal, RefusalCode, SaleId, Serial, VisitId,
 };
 use crate::pure::program::decide::Target;
 use crate::pure::program::{self, Ask, Command, Rules, Standing, Verdict};
@@ -138,6 +138,12 @@ impl Till {
         let mut elsewhere = Vec::new();
         for other in others {
             let Some(state) = self.card_state(&txn.reads(), other)? else { continue };
+            let moved = entries.iter().any(|entry| matches!(entry.posting, Posting::Transfer(_) | Posting::Merge(_)));
+            if moved && state.facts.deleted {
+                // What would come back could never be used; and a deleted card takes no posting.
+                let refusal = RefusalCode::CardDeleted.into();
+                return Ok(Outcome::Refused(Box::new(self.refused(&state, &refusal)?)));
+            }
             let state = self.jobs_in_txn(txn, now, state)?;
             let entries = state.entries(&txn.reads())?;
             elsewhere.push((state.facts, entries));

@@ -73,6 +73,8 @@ pub struct TillSettings {
 pub struct Settings {
     /// The tills by id; never empty.
     pub tills: BTreeMap<TillId, TillSettings>,
+    /// For how long an open sale waits to be completed, seconds.
+    pub open_sale_s: i64,
     /// The language of what staff and customers read.
     pub language: Language,
     /// How fresh a proof must be.

@@ -71,7 +71,13 @@ impl Till {
             (txn.reads().person_fetch(goes)?).ok_or_else(|| TillError::field("/from", "no customer has this id"))?;
         let own = txn.reads().cards_of_customer(stays)?;
         let mut twins = Vec::new();
+        let open = txn.reads().sales_open()?;
         for card in txn.reads().cards_of_customer(goes)? {
+            if open.iter().any(|sale| sale.card == Some(card.serial)) {
+                let detail = format!("a sale is open on card {}; complete or cancel it first", card.serial);
+                let problem = Problem::new(409, "sale_state", "a sale is open", detail);
+                return Ok(Outcome::Refused(Box::new(problem)));
+            }
             let twin = own.iter().find(|other| other.programme == card.programme && !other.deleted);
             let twin = twin.filter(|_| !card.deleted).map(|twin| twin.serial);
             // All are asked before the first moves: a refusal is an answer, and leaves everything as it was.
@@ -193,6 +199,10 @@ impl Till {
         let card = self.card_known(&txn.reads(), serial)?;
         if card.deleted {
             return Ok(());
+        }
+        // What has lapsed by now lapses now: no job looks at a deleted card.
+        if let Some(state) = self.card_state(&txn.reads(), serial)? {
+            self.jobs_in_txn(txn, now, state)?;
         }
         let mut what = Happening::new(EventKind::CardChanged, actor);
         what.card = Some(serial);

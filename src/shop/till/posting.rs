@@ -181,6 +181,29 @@ impl Till {
         Ok(posted)
     }
 
+    /// The cards of these on which something is due now.
+    pub fn cards_due(&self, reads: &Reads<'_>, serials: &[Serial], now: &Now) -> Result<Vec<Serial>, TillError> {
+        let at = reads.rule_time(now)?;
+        let mut due = Vec::new();
+        for serial in serials {
+            let Some(card) = self.card_state(reads, *serial)? else { continue };
+            if !program::due(card.book()?, &card.facts, &card.standing, &at, now.trust).is_empty() {
+                due.push(*serial);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Posts what is due on these cards: whoever reads their rows finds them as the figures are.
+    pub fn cards_settle_in_txn(&self, txn: &mut Txn<'_>, now: &Now, serials: &[Serial]) -> Result<(), TillError> {
+        for serial in serials {
+            if let Some(card) = self.card_state(&txn.reads(), *serial)? {
+                self.jobs_in_txn(txn, now, card)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Appends what happened under an id of its own.
     pub(super) fn happened_in_txn(
         &self,

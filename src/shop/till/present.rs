@@ -94,6 +94,7 @@ struct Told {
 impl Till {
     /// A card is shown. Whatever comes of it leaves an event; the answer may leave only after the commit.
     pub fn present_in_txn(&self, txn: &mut Txn<'_>, now: &Now, shown: Presentation) -> Result<Tapped, TillError> {
+        self.sales_release_in_txn(txn, now)?;
         if let Some(tapped) = self.bound_in_txn(txn, now, &shown)? {
             return Ok(tapped);
         }

@@ -6,7 +6,7 @@ use super::posting::{CardState, Posted};
 use super::view::EventFacts;
 use super::{Outcome, Till, TillError};
 use crate::pure::domain::event::Happening;
-use crate::pure::domain::{Actor, EventKind, Grade, Now, SaleId, Serial, TillId, VisitId};
+use crate::pure::domain::{Actor, ClockTrust, EventKind, Grade, Now, SaleId, Serial, TillId, VisitId};
 use crate::pure::program::decide::{Item, Redeem, Sale, SalePhase, Target};
 use crate::pure::program::round::AMOUNT_MAX_MINOR;
 use crate::pure::program::{self, Ask, Command, Rules, Verdict};
@@ -248,6 +248,8 @@ impl Till {
                 self.not_open(&row)
             };
         };
+        // It was rung up at its till, whoever completes it.
+        let actor = Actor { till: actor.till.or_else(|| Some(row.till.clone())), ..actor };
         let command = self.sale_command(request, row.till.clone())?;
         let bill_minor = amount_minor.unwrap_or(command.sale.bill_minor);
         // Lines that no longer sum to the bill say nothing about it.
@@ -310,14 +312,42 @@ impl Till {
         Ok(Outcome::Done(view))
     }
 
-    /// Cancels every open sale that nobody completed within `open_sale_s`; answers how many.
-    pub fn sales_release_in_txn(&self, txn: &mut Txn<'_>, now: &Now, open_sale_s: i64) -> Result<usize, TillError> {
-        let late = |row: &SaleRow| row.age_ns(now) >= open_sale_s * 1_000_000_000;
-        let due: Vec<SaleRow> = txn.reads().sales_open()?.into_iter().filter(late).collect();
-        for row in &due {
+    /// Cancels every open sale that nobody completed within `open_sale_s`; answers how many. It goes before whatever is
+    /// judged or shown: what such a sale set aside is the card's again.
+    pub fn sales_release_in_txn(&self, txn: &mut Txn<'_>, now: &Now) -> Result<usize, TillError> {
+        let late = self.sales_late(&txn.reads(), now)?;
+        for row in &late {
             self.sale_cancel_in_txn(txn, now, Actor::device(Some(row.till.clone())), &row.id.to_string())?;
         }
-        Ok(due.len())
+        Ok(late.len())
+    }
+
+    /// The open sales whose time is over.
+    pub fn sales_late(&self, reads: &Reads<'_>, now: &Now) -> Result<Vec<SaleRow>, TillError> {
+        let mut late = Vec::new();
+        for row in reads.sales_open()? {
+            if self.is_late(reads, &row, now)? {
+                late.push(row);
+            }
+        }
+        Ok(late)
+    }
+
+    /// By time since boot, which no setting of the clock moves; and by the wall clock, which also knows how long the device
+    /// was off, as long as it could be believed both then and now.
+    fn is_late(&self, reads: &Reads<'_>, row: &SaleRow, now: &Now) -> Result<bool, TillError> {
+        let limit_s = self.settings().open_sale_s;
+        if row.age_ns(now) >= limit_s * 1_000_000_000 {
+            return Ok(true);
+        }
+        if now.trust != ClockTrust::Trusted || now.wall_ms - row.made_ms < limit_s * 1_000 {
+            return Ok(false);
+        }
+        let opened = match row.event {
+            Some(event) => reads.event_fetch(event)?,
+            None => None,
+        };
+        Ok(opened.is_none_or(|opened| opened.event.trust == ClockTrust::Trusted))
     }
 
     /// Takes a sale back, whole or in part, by what it had awarded.
@@ -351,7 +381,7 @@ impl Till {
         number: &str,
     ) -> Result<Outcome<SaleView>, TillError> {
         let row = self.sale_known(&txn.reads(), number)?;
-        let entry = match row.event {
+        let entry = match row.event.filter(|_| row.state == SaleState::Posted) {
             Some(event) => {
                 txn.reads().event_fetch(event)?.and_then(|posted| posted.event.what.entries.first().cloned())
             }
@@ -420,7 +450,6 @@ impl Till {
                 text: option.refusal.as_ref().map(|refusal| self.refusal_text(rules, refusal)),
             })
             .collect();
-        let max_redeem = rewards.iter().map(|reward| reward.max * reward.units_each.max(1)).max().unwrap_or(0);
         Ok(Outcome::Done(QuoteView {
             serial: shown.card.to_string(),
             due_minor: verdict.due_minor,
@@ -428,7 +457,7 @@ impl Till {
             earned: verdict.earned,
             redeemed: if stamps { verdict.rewards_redeemed } else { verdict.redeemed },
             rewards,
-            max_redeem,
+            max_redeem: quote.most,
         }))
     }
 

@@ -107,6 +107,7 @@ impl Till {
             last_reward_redeemed_at: rfc(figures.last_reward_redeemed_ms),
             next_expiry: figures
                 .next_expiry
+                .filter(|_| !row.deleted)
                 .and_then(|next| rfc(Some(next.at_ms)).map(|at| NextExpiry { at, amount: next.amount })),
             segment: segment(&figures, &at).map(str::to_owned),
             feedback_rating: None,

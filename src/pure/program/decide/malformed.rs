@@ -67,7 +67,12 @@ pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
         Command::Refund { of, amount_minor, items } => {
             check_items(items)?;
             amount("/amount_minor", amount_minor.unwrap_or(0), 0)?;
-            sale_target(ask.history, of, "/of")
+            sale_target(ask.history, of, "/of")?;
+            // Only a bill that was paid with rewards alone is returned with an amount of 0.
+            if *amount_minor == Some(0) && super::refund::left_minor(ask, of).is_some_and(|left| left > 0) {
+                return malformed("/amount_minor", "at least 1 minor unit");
+            }
+            Ok(())
         }
         Command::Void { of, .. } => void_target(ask.history, of),
         Command::Transfer { to } | Command::Merge { into: to } => {
@@ -161,8 +166,10 @@ fn check_sale(rules: &Rules, sale: &Sale) -> Result<(), Malformed> {
             if known { number("/redeem/count", *count) } else { malformed("/redeem/reward", "no reward of this name") }
         }
         Some(Redeem::Value(units)) => check_value(rules, *units),
-        Some(Redeem::ValueMax) if rules.money.is_some() => Ok(()),
-        Some(Redeem::ValueMax) => malformed("/redeem/value", "\"max\" needs points that are money"),
+        Some(Redeem::ValueMax | Redeem::ValueWithin(_)) if rules.money.is_some() => Ok(()),
+        Some(Redeem::ValueMax | Redeem::ValueWithin(_)) => {
+            malformed("/redeem/value", "\"max\" needs points that are money")
+        }
     }
 }
 
@@ -199,9 +206,13 @@ fn void_target(history: &[Fact], of: &Target) -> Result<(), Malformed> {
     let Some(event) = super::void::event_of(history, of) else {
         return malformed("/of", "no entry of this card has that number");
     };
-    let fixed = history
-        .iter()
-        .filter(|fact| fact.event == event)
-        .any(|fact| fact.entry.posting.is_job() || matches!(fact.entry.posting, Posting::Void { .. }));
-    if fixed { malformed("/of", "voids and jobs cannot be voided") } else { Ok(()) }
+    let mut postings = history.iter().filter(|fact| fact.event == event).map(|fact| &fact.entry.posting);
+    if postings.clone().any(|posting| posting.is_job() || matches!(posting, Posting::Void { .. })) {
+        return malformed("/of", "voids and jobs cannot be voided");
+    }
+    // What was set aside comes back when the sale is completed or cancelled, and in no other way.
+    if postings.all(|posting| matches!(posting, Posting::Hold { .. } | Posting::Release { .. })) {
+        return malformed("/of", "a sale that is open is cancelled, not voided");
+    }
+    Ok(())
 }

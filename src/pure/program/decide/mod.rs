@@ -283,6 +283,8 @@ pub enum Redeem {
     Value(i64),
     /// As many units as balance and bill allow, where points are money.
     ValueMax,
+    /// As much as the bill takes of so many units: what an open sale that asked for the most had set aside.
+    ValueWithin(i64),
 }
 
 /// What is to be posted, and what a till is told.

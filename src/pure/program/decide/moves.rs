@@ -1,13 +1,14 @@
 //! Transfers, merges, opening figures and coupons.
 
 use super::{Act, Ask, CouponAct, Judge, Verdict};
-use crate::pure::domain::entry::{Carried, CouponStep, Direction, Lot, Moved};
+use crate::pure::domain::entry::{Carried, CouponStep, Direction, LastMoments, Lot, Moved};
 use crate::pure::domain::{CouponId, NewEntry, Posting, Refusal, RefusalCode};
 use crate::pure::program::calendar;
 use crate::pure::program::card::CardFacts;
 use crate::pure::program::standing::{CouponStage, Standing};
 
-/// Balance and rewards move to another card of the programme: one posting on each.
+/// Balance and rewards move to another card of the programme: one posting on each. What has not ripened is no balance yet:
+/// it stays with the purchase that awarded it.
 pub(super) fn transfer(ask: &Ask, to: &CardFacts) -> Result<Verdict, Refusal> {
     moved(ask, to, holdings(ask.standing), Posting::Transfer)
 }
@@ -17,9 +18,17 @@ pub(super) fn merge(ask: &Ask, into: &CardFacts) -> Result<Verdict, Refusal> {
     let standing = ask.standing;
     let carried = Carried {
         counters: standing.counters,
+        pending: standing.pending.clone(),
         first_earned: standing.first_earned,
         coupons: standing.coupons.clone(),
         coupon_counts: standing.coupon_counts,
+        last: LastMoments {
+            earned_ms: standing.last_earned_ms,
+            redeemed_ms: standing.last_redeemed_ms,
+            reward_earned_ms: standing.last_reward_earned_ms,
+            reward_redeemed_ms: standing.last_reward_redeemed_ms,
+            visit_ms: standing.last_visit_ms,
+        },
         ..holdings(standing)
     };
     moved(ask, into, carried, Posting::Merge)
@@ -30,7 +39,6 @@ fn holdings(standing: &Standing) -> Carried {
     Carried {
         lots: standing.lots.clone(),
         owed: standing.owed,
-        pending: standing.pending.clone(),
         rewards: standing.rewards.clone(),
         debt: standing.debt,
         overdraft: standing.overdraft,
@@ -67,8 +75,8 @@ pub(super) fn opening(ask: &Ask, carried: &Carried, units: i64) -> Result<Verdic
     judge.done(|| Verdict { entries: vec![ask.entry(Posting::Opening(carried))], ..Verdict::default() })
 }
 
-/// A step in the life of a coupon: given, taken, used, withdrawn. Past its day it is `reward_expired`, once used or
-/// withdrawn `no_reward`.
+/// A step in the life of a coupon: given, claimed, used, withdrawn; one that is used without having been claimed is claimed
+/// by that. Past its day it is `reward_expired`, once used or withdrawn `no_reward`.
 pub(super) fn coupon(ask: &Ask, coupon: CouponId, act: &CouponAct) -> Result<Verdict, Refusal> {
     let (gate, step) = match act {
         CouponAct::Assign(terms) => (Act::Give, CouponStep::Assigned(terms.clone())),
@@ -91,5 +99,8 @@ pub(super) fn coupon(ask: &Ask, coupon: CouponId, act: &CouponAct) -> Result<Ver
         };
         judge.refuse_if(!open, Refusal::new(RefusalCode::NoReward).max(0));
     }
-    judge.done(|| Verdict { entries: vec![ask.entry(Posting::Coupon { coupon, step })], ..Verdict::default() })
+    let claims = step == CouponStep::Used && state.is_some_and(|state| state.stage == CouponStage::Assigned);
+    let steps = claims.then_some(CouponStep::Claimed).into_iter().chain([step]);
+    let entries = |step| ask.entry(Posting::Coupon { coupon, step });
+    judge.done(|| Verdict { entries: steps.map(entries).collect(), ..Verdict::default() })
 }

@@ -1,6 +1,6 @@
 //! Quotes: the decision of a sale without posting it, and what else could be redeemed on the same bill.
 
-use super::redeem::{money_cap, most_on_bill};
+use super::redeem::{money_cap, most_on_bill, most_rewards};
 use super::{Ask, Command, Redeem, Sale, SalePhase, Verdict, decide};
 use crate::pure::domain::Refusal;
 use crate::pure::program::rules::Kind;
@@ -12,6 +12,8 @@ pub struct Quote {
     pub outcome: Result<Verdict, Refusal>,
     /// Each reward with its value on this bill, or the reason why not.
     pub options: Vec<QuoteOption>,
+    /// The most that may be redeemed at once: rewards of all names together on stamp cards, units on others.
+    pub most: i64,
 }
 
 /// A reward, as it stands towards this bill.
@@ -51,7 +53,13 @@ pub fn quote(ask: &Ask, sale: &Sale) -> Quote {
         let most = ask.standing.available().min(money_cap(sale.bill_minor, &money));
         options.push(option("value".to_owned(), 1, most, trial(Redeem::Value(most.max(1)))));
     }
-    Quote { outcome, options }
+    let most = if rules.kind.is_stamps() {
+        let allowed = options.iter().fold(0i64, |sum, option| sum.saturating_add(option.most));
+        allowed.min(most_rewards(rules, ask.standing, sale.bill_minor))
+    } else {
+        options.iter().map(|option| option.most.saturating_mul(option.units_each)).max().unwrap_or(0)
+    };
+    Quote { outcome, options, most }
 }
 
 fn option(name: String, units_each: i64, most: i64, trial: Result<Verdict, Refusal>) -> QuoteOption {

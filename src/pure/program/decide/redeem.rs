@@ -49,9 +49,10 @@ pub(super) fn redemption(
                 Some(points(standing, bill_minor, reward, units / reward.units.max(1), In::Units, judge))
             }
         },
-        Redeem::ValueMax => {
+        Redeem::ValueMax | Redeem::ValueWithin(_) => {
             let money = rules.money?;
-            let units = standing.available().min(money_cap(bill_minor, &money));
+            let within = if let Redeem::ValueWithin(units) = redeem { *units } else { i64::MAX };
+            let units = standing.available().min(money_cap(bill_minor, &money)).min(within);
             (units > 0).then(|| money_units(standing, bill_minor, &money, units, judge))
         }
     }
@@ -114,6 +115,11 @@ pub(super) fn money_cap(bill_minor: i64, money: &Money) -> i64 {
 struct OnBill {
     most: i64,
     discount_minor: i64,
+}
+
+/// The most rewards of a stamp card, whatever their names, that a bill takes.
+pub(super) fn most_rewards(rules: &Rules, standing: &Standing, bill_minor: i64) -> i64 {
+    rewards_on_bill(rules, standing, bill_minor, standing.rewards_available(), None).most
 }
 
 /// Takes rewards as they will be used (earliest end first) until the bill is used up.

@@ -46,6 +46,12 @@ pub(super) fn subtract(
     }
 }
 
+/// What is left of the sale that is meant, if there is one.
+pub(super) fn left_minor(ask: &Ask, of: &Target) -> Option<i64> {
+    let (_, trace) = fold::replay(ask.book, ask.history, &Default::default());
+    trace.sales.get(&sale_event(ask.history, of)?).map(|sale| sale.left_minor)
+}
+
 /// A till's refund. Without amount and lines it takes all that is left.
 pub(super) fn refund(ask: &Ask, of: &Target, amount_minor: Option<i64>, items: &[Item]) -> Result<Verdict, Refusal> {
     let mut judge = Judge::gate(ask, Act::Correct);

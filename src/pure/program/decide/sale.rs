@@ -1,10 +1,10 @@
 //! A till's sale: redemption before the award, the award on what is left to pay; open sales set aside what they redeem.
 
-use super::{Act, Ask, Judge, Sale, SalePhase, Verdict, award_verdict, redeem};
+use super::{Act, Ask, Judge, Redeem, Sale, SalePhase, Verdict, award_verdict, redeem};
 use crate::pure::domain::entry::AwardSource;
 use crate::pure::domain::{Posting, Refusal, RefusalCode, SaleId};
 use crate::pure::program::standing::Standing;
-use crate::pure::program::{earn, limits};
+use crate::pure::program::{earn, limits, lots};
 
 /// A sale, posted at once, opened, or completed.
 pub(super) fn sale(ask: &Ask, sale: &Sale) -> Result<Verdict, Refusal> {
@@ -23,14 +23,26 @@ pub(super) fn sale(ask: &Ask, sale: &Sale) -> Result<Verdict, Refusal> {
             });
             Ok(Verdict { entries: hold.into_iter().map(|posting| ask.entry(posting)).collect(), ..verdict })
         }
-        SalePhase::Complete(id) => match release(ask, id) {
-            None => bill(ask, ask.standing, sale),
-            Some((entry, released)) => {
-                let mut verdict = bill(ask, &released, sale)?;
-                verdict.entries.insert(0, entry);
-                Ok(verdict)
+        SalePhase::Complete(id) => {
+            let sale = &Sale { redeem: sale.redeem.clone().map(|redeem| as_held(ask, id, redeem)), ..sale.clone() };
+            match release(ask, id) {
+                None => bill(ask, ask.standing, sale),
+                Some((entry, released)) => {
+                    let mut verdict = bill(ask, &released, sale)?;
+                    verdict.entries.insert(0, entry);
+                    Ok(verdict)
+                }
             }
-        },
+        }
+    }
+}
+
+/// The most of an open sale is what it set aside and told: the customer was charged the rest.
+fn as_held(ask: &Ask, id: SaleId, redeem: Redeem) -> Redeem {
+    let held = ask.standing.held.iter().find(|held| held.sale == id);
+    match redeem {
+        Redeem::ValueMax => Redeem::ValueWithin(held.map_or(0, |held| lots::total(&held.lots))),
+        named => named,
     }
 }
 

@@ -102,6 +102,7 @@ impl Step<'_> {
             earning = earning.clamp(0, sale.earning_left_minor);
             sale.left_minor -= amount;
             sale.earning_left_minor -= earning;
+            add(&mut sale.refunded_units, due.max(0));
         } else if amount < asked {
             earning = earning.min(amount);
             due = 0;

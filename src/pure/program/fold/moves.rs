@@ -26,7 +26,8 @@ impl Step<'_> {
         let (ripe, open): (Vec<Pending>, Vec<Pending>) =
             std::mem::take(&mut self.standing.pending).into_iter().partition(|pending| pending.matures_ms <= until_ms);
         self.standing.pending = open;
-        ripe.into_iter().for_each(|pending| self.earn(pending.lot, Qualifies::Yes));
+        // Earned on the day on which they ripened, whenever that is posted.
+        ripe.into_iter().for_each(|pending| self.earn_at(pending.matures_ms, pending.lot, Qualifies::Yes));
     }
 
     pub(super) fn moved(&mut self, moved: &Moved) {
@@ -44,7 +45,12 @@ impl Step<'_> {
         let brought = carried.coupons.iter().filter(|state| !known.contains(&state.id));
         standing.coupons.extend(brought.cloned());
         standing.first_earned |= carried.first_earned;
-        add(&mut standing.debt, carried.debt);
+        let last = &carried.last;
+        standing.last_earned_ms = standing.last_earned_ms.max(last.earned_ms);
+        standing.last_redeemed_ms = standing.last_redeemed_ms.max(last.redeemed_ms);
+        standing.last_reward_earned_ms = standing.last_reward_earned_ms.max(last.reward_earned_ms);
+        standing.last_reward_redeemed_ms = standing.last_reward_redeemed_ms.max(last.reward_redeemed_ms);
+        standing.last_visit_ms = standing.last_visit_ms.max(last.visit_ms);
         add(&mut standing.overdraft, carried.overdraft);
         standing.pending.extend(carried.pending.iter().copied());
         carried.rewards.iter().for_each(|lot| rewards::add(&mut standing.rewards, lot.clone()));
@@ -53,6 +59,8 @@ impl Step<'_> {
         add(&mut standing.claimed, claims);
         // Lots and what is owed meet here like points coming in and a debit.
         carried.lots.iter().for_each(|lot| self.credit(*lot));
+        let lacking = self.debit(carried.debt);
+        add(&mut self.standing.debt, lacking);
         let lacking = self.debit(carried.owed);
         add(&mut self.standing.owed, lacking);
         self.hold_claims();
@@ -63,7 +71,9 @@ impl Step<'_> {
         let lacking = self.debit(lots::total(&carried.lots));
         add(&mut self.trace.uncovered, lacking);
         add(&mut self.standing.overdraft, if self.rules.kind.is_stamps() { 0 } else { lacking });
-        let taken = rewards::take(&mut self.standing.rewards, rewards::count(&carried.rewards, None), None);
+        let moved = rewards::count(&carried.rewards, None);
+        let taken = rewards::take(&mut self.standing.rewards, moved, None);
+        add(&mut self.trace.uncovered, moved - rewards::count(&taken, None));
         for lot in &taken {
             add(self.trace.used_of.entry(lot.by).or_default(), lot.count);
         }

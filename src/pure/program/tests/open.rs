@@ -4,6 +4,7 @@ use super::shop::*;
 use crate::pure::domain::entry::{Carried, Counters, CouponTerms, Lot};
 use crate::pure::domain::standing::CouponStage;
 use crate::pure::domain::*;
+use crate::pure::program::rules::{Consume, Goal, Worth};
 use crate::pure::program::*;
 
 fn with_rewards(shop: &mut Shop, count: i64) -> Serial {
@@ -122,6 +123,62 @@ fn a_merge_moves_totals_too_and_stamps_that_meet_unlock() {
     shop.act(from, &Command::Merge { into: target }).expect("merged");
     shop.is(from, "B 0 E 0 V 0 LTV 0 RA 0");
     shop.is(into, "B 3 E 13 V 9 LTV 900 RA 1 RE 1");
+}
+
+#[test]
+fn a_merge_takes_along_when_the_totals_rose_and_what_is_owed_meets_what_is_there() {
+    let mut shop = Shop::new(reference::spend10_debt());
+    shop.actor = manager();
+    let (from, into) = (shop.card(), shop.card());
+    shop.sale(from, "t-1", 8500, None).expect("a reward");
+    shop.redeem(from, 1).expect("used");
+    shop.refund(from, "t-1", Some(3000)).expect("stamps that are gone");
+    let before = shop.standing(from).clone();
+    assert_eq!(before.debt, 3);
+    shop.later_s(86_400);
+    shop.adjust(into, 5, None).expect("five stamps");
+    let target = shop.cards[&into].facts.clone();
+    shop.act(from, &Command::Merge { into: target }).expect("merged");
+    let after = shop.standing(into);
+    assert_eq!((after.debt, after.balance()), (0, 2));
+    assert_eq!(after.last_reward_redeemed_ms, before.last_reward_redeemed_ms);
+    assert_eq!((after.last_visit_ms, after.last_earned_ms), (before.last_visit_ms, Some(shop.at.ms)));
+}
+
+#[test]
+fn the_most_of_an_open_sale_is_what_it_set_aside() {
+    let mut shop = Shop::new(reference::cashback3());
+    shop.actor = manager();
+    let card = shop.card();
+    shop.adjust(card, 300, None).expect("3.00");
+    let id = shop.sale_id();
+    let sale = |phase, bill_minor| {
+        Command::Sale(Sale { bill_minor, items: Vec::new(), redeem: Some(Redeem::ValueMax), phase })
+    };
+    let opened = shop.act(card, &sale(SalePhase::Open(id), 2000)).expect("opened").verdict;
+    assert_eq!((opened.due_minor, opened.redeemed), (1700, 300));
+    shop.adjust(card, 400, None).expect("4.00 more");
+    let mut smaller = shop.clone();
+    let done = shop.act(card, &sale(SalePhase::Complete(id), 2000)).expect("completed").verdict;
+    assert_eq!((done.due_minor, done.redeemed), (1700, 300));
+    // A bill that became smaller takes less.
+    let done = smaller.act(card, &sale(SalePhase::Complete(id), 400)).expect("completed").verdict;
+    assert_eq!((done.due_minor, done.redeemed), (200, 200));
+}
+
+#[test]
+fn the_most_that_may_be_redeemed_counts_rewards_of_every_name() {
+    let goal = |at, name: &str, off| Goal { at, reward: name.to_owned(), worth: Worth::Off(off), ..Goal::default() };
+    let goals = vec![goal(3, "small", 100), goal(6, "middle", 300), goal(9, "large", 500)];
+    let mut shop = Shop::new(Rules { goals, consume: Consume::Redeem, ..reference::spend10() });
+    shop.actor = manager();
+    let card = shop.card();
+    shop.sale(card, "t-1", 9000, None).expect("nine stamps, three rewards");
+    let sale = |bill_minor| Sale { bill_minor, items: Vec::new(), redeem: None, phase: SalePhase::Now };
+    for (bill, most) in [(1000, 3), (100, 1), (350, 2), (0, 0)] {
+        let quoted = shop.ask(card, None, None, |ask| quote(ask, &sale(bill)));
+        assert_eq!(quoted.most, most, "{bill}");
+    }
 }
 
 #[test]

@@ -166,6 +166,26 @@ fn w25_pending() {
 }
 
 #[test]
+fn points_that_ripened_count_from_their_day_and_stay_with_their_purchase_until_then() {
+    let mut shop = Shop::new(reference::points_pending14());
+    shop.now("2026-05-01T10:00");
+    let (card, other) = (shop.card(), shop.card());
+    buys(&mut shop, card, "t-1", 4000);
+    let to = shop.cards[&other].facts.clone();
+    shop.act(card, &Command::Transfer { to }).expect("nothing to move yet");
+    shop.is(card, "P 40");
+    for look in ["2026-05-15T07:00", "2026-05-20T10:00"] {
+        shop.now(look);
+        let settled = shop.ask(card, None, None, |ask| settled(ask.book, ask.card, ask.standing, ask.at, ask.trust));
+        assert_eq!(settled.last_earned_ms, Some(moment("2026-05-15T00:00").ms), "{look}");
+    }
+    shop.jobs();
+    assert_eq!(shop.standing(card).last_earned_ms, Some(moment("2026-05-15T00:00").ms));
+    shop.is(card, "P 0 B 40 Q 40");
+    shop.is(other, "P 0 B 0 Q 0");
+}
+
+#[test]
 fn pending_that_ripened_and_ended_during_days_off_is_counted_and_lapses() {
     let mut shop = Shop::new(reference::points_pending14());
     let card = shop.card();

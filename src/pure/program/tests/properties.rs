@@ -81,6 +81,13 @@ fn void_restores(shop: &Shop, before: &Shop, card: Serial, done: &Done) {
     if done.verdict.entries.is_empty() || jobs {
         return;
     }
+    let aside = |entry: &NewEntry| matches!(entry.posting, Posting::Hold { .. } | Posting::Release { .. });
+    if done.verdict.entries.iter().all(aside) {
+        // A sale that is open or cancelled: there is nothing to void.
+        let void = Command::Void { of: Target::Event(done.event), elsewhere: Vec::new() };
+        assert_eq!(shop.ask(card, None, None, |ask| check(ask, &void)).unwrap_err().pointer, "/of");
+        return;
+    }
     let mut voided = shop.clone();
     match voided.void(card, done.event) {
         Ok(_) => {}

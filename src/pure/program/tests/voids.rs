@@ -4,6 +4,7 @@ use super::shop::*;
 use crate::pure::domain::entry::Counters;
 use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::*;
+use crate::pure::program::rules::{ByAmount, Earn};
 use crate::pure::program::*;
 
 fn refused(shop: &mut Shop, card: Serial, event: EventId) -> RefusalCode {
@@ -64,6 +65,89 @@ fn rewards_are_used_earliest_first_so_a_later_unlock_can_be_voided() {
     shop.redeem(card, 1).expect("the older is used");
     shop.void(card, second).expect("its own reward was not");
     shop.is(card, "RA 0 RR 1 B 0");
+}
+
+#[test]
+fn parts_sum_to_the_award_also_when_one_between_them_was_voided() {
+    // Rules, what was bought before and on the sale; the parts; the balance in the end, in which no bonus was taken back.
+    let steps = Rules {
+        earn: Earn {
+            by_amount: ByAmount::Steps { step_minor: 1000, units_per_step: 1, carry: false },
+            ..reference::spend10().earn
+        },
+        ..reference::spend10()
+    };
+    let cases = [
+        (reference::cafe10(), 0, 3500, [1000, 2500], 1),
+        (steps, 0, 3500, [600, 2900], 0),
+        (reference::points(), 60_000, 333, [19, 314], 600),
+    ];
+    for (rules, before, bill, [first, second], balance) in cases {
+        let mut shop = Shop::new(rules);
+        shop.actor = manager();
+        let card = shop.card();
+        if before > 0 {
+            shop.sale(card, "t-0", before, None).expect("a sale");
+        }
+        shop.sale(card, "t-1", bill, None).expect("a sale");
+        let part = shop.refund(card, "t-1", Some(first)).expect("a part").event;
+        shop.refund(card, "t-1", Some(second)).expect("the rest");
+        shop.void(card, part).expect("the part was a mistake");
+        shop.refund(card, "t-1", Some(first)).expect("it was none");
+        shop.is(card, &format!("B {balance} T {before}"));
+        assert_eq!(shop.standing(card).counters.qualifying, if before > 0 { balance } else { 0 });
+        assert_eq!(shop.refund(card, "t-1", Some(1)).unwrap_err().code, RefusalCode::RefundExceeds);
+    }
+}
+
+#[test]
+fn parts_of_a_bill_that_was_paid_with_points_sum_to_the_award_as_well() {
+    let mut shop = Shop::new(reference::cashback3());
+    shop.actor = manager();
+    let card = shop.card();
+    shop.adjust(card, 1000, None).expect("10.00");
+    shop.sale(card, "t-1", 2000, Some(Redeem::Value(1000))).expect("half of it");
+    shop.is(card, "B 10");
+    let part = shop.refund(card, "t-1", Some(400)).expect("a part").event;
+    shop.refund(card, "t-1", Some(600)).expect("the rest, and what paid it");
+    shop.void(card, part).expect("the part was a mistake");
+    shop.is(card, "B 1004 T 400");
+    shop.refund(card, "t-1", Some(400)).expect("it was none");
+    shop.is(card, "B 1000 T 0");
+}
+
+#[test]
+fn a_reward_that_came_back_and_was_moved_away_stands_against_the_void_of_its_return() {
+    let mut shop = Shop::new(reference::spend10());
+    shop.actor = manager();
+    let (card, other) = (shop.card(), shop.card());
+    shop.act(card, &Command::RewardAdd { count: 1, amount_minor: 0 }).expect("given");
+    shop.sale(card, "t-1", 1500, Some(Redeem::Rewards(1))).expect("used");
+    let returned = shop.refund(card, "t-1", None).expect("it comes back").event;
+    let to = shop.cards[&other].facts.clone();
+    shop.act(card, &Command::Transfer { to }).expect("moved");
+    assert_eq!(refused(&mut shop, card, returned), RefusalCode::DependentRedeemed);
+}
+
+#[test]
+fn what_a_completed_sale_gave_back_is_used_by_it_though_its_day_is_over() {
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let card = shop.card();
+    let nothing = shop.sale(card, "t-0", 50, None).expect("earns nothing").event;
+    shop.sale(card, "t-1", 10_000, None).expect("100 points");
+    let last = shop.standing(card).lots[0].expires_ms - 1000;
+    shop.at.ms = last;
+    let sale = shop.sale_id();
+    let open =
+        Sale { bill_minor: 1000, items: Vec::new(), redeem: Some(Redeem::Value(100)), phase: SalePhase::Open(sale) };
+    shop.act(card, &Command::Sale(open.clone())).expect("reserves them");
+    shop.later_s(60);
+    shop.jobs();
+    shop.act(card, &Command::Sale(Sale { phase: SalePhase::Complete(sale), ..open })).expect("uses them");
+    shop.is(card, "R 100 B 5");
+    shop.void(card, nothing).expect("nothing hangs on it");
+    shop.is(card, "R 100 B 5");
 }
 
 #[test]
