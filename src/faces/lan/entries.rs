@@ -70,18 +70,21 @@ pub(super) async fn actor_of(
         actor.staff = Some(lan.staff_id(staff).await?);
     }
     if let Some(approval) = approval {
-        actor.approved_by = Some(approved(lan, approval).await?);
+        let (approver, role) = approved(lan, approval).await?;
+        actor.approved_by = Some(approver);
+        // What only an admin may do is judged as an admin's.
+        actor.role = if role == Role::Admin { role } else { actor.role };
     }
     Ok(actor)
 }
 
 /// The manager behind an approval, the PIN checked on a blocking thread.
-async fn approved(lan: &Lan, approval: &Approval) -> Result<StaffId, Fault> {
+async fn approved(lan: &Lan, approval: &Approval) -> Result<(StaffId, Role), Fault> {
     let wrong = || Fault::field("/approved_by", "no manager with this id and PIN");
     let id: StaffId = approval.staff.parse().map_err(|_| wrong())?;
     let staff = lan.pin_check(id, approval.pin.clone()).await?.ok_or_else(wrong)?;
     if staff.role < Role::Manager {
         return Err(Fault::field("/approved_by/staff", format!("{} is no manager", staff.name)));
     }
-    Ok(staff.id)
+    Ok((staff.id, staff.role))
 }

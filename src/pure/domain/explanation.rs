@@ -1,13 +1,17 @@
 //! Why a row of a card's history has its numbers: what `program` finds in an entry and its rules, and `text` says.
 
-use super::RuleVersion;
 use super::entry::{Lot, RewardLot, Terms};
+use super::{RuleVersion, Serial};
 
 /// Why a row's numbers are what they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explanation {
     /// The version of the rules.
     pub rule: Option<RuleVersion>,
+    /// What brought it about, where no purchase or visit did.
+    pub cause: Option<Cause>,
+    /// The other card of a move.
+    pub other: Option<Serial>,
     /// What went in.
     pub inputs: Vec<(Input, i64)>,
     /// How an award followed from it.
@@ -24,6 +28,98 @@ pub struct Explanation {
     pub repaid: i64,
     /// Units due that were not there and were written off.
     pub shortfall: i64,
+}
+
+/// What brought an entry about that is no award.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The card's first earn.
+    FirstEarn,
+    /// A visit on the birthday.
+    Birthday,
+    /// A friend earned for the first time.
+    Referrer,
+    /// The first earn of somebody who came by a friend's link.
+    Friend,
+    /// A campaign.
+    Campaign,
+    /// The bill on which it was redeemed was returned.
+    Returned,
+    /// The waiting time of an award is over.
+    Ripened,
+    /// Its last day is over.
+    DayOver,
+    /// Nothing happened on the card for as long as the rules allow.
+    Idle,
+    /// A sale was opened.
+    SetAside,
+    /// A sale that was open was completed or cancelled.
+    CameBack,
+    /// A posting was voided.
+    LeftOut,
+    /// Figures came along from another system.
+    Opened,
+    /// Balance and rewards came from another card.
+    TransferIn,
+    /// Balance and rewards went to another card.
+    TransferOut,
+    /// Another card was joined with this one.
+    MergeIn,
+    /// This card was joined with another.
+    MergeOut,
+    /// A step in the life of a coupon.
+    CouponStep,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 18] = {
+        use Cause::*;
+        [
+            FirstEarn,
+            Birthday,
+            Referrer,
+            Friend,
+            Campaign,
+            Returned,
+            Ripened,
+            DayOver,
+            Idle,
+            SetAside,
+            CameBack,
+            LeftOut,
+            Opened,
+            TransferIn,
+            TransferOut,
+            MergeIn,
+            MergeOut,
+            CouponStep,
+        ]
+    };
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::FirstEarn => "first-earn",
+            Cause::Birthday => "birthday",
+            Cause::Referrer => "referrer",
+            Cause::Friend => "friend",
+            Cause::Campaign => "campaign",
+            Cause::Returned => "returned",
+            Cause::Ripened => "ripened",
+            Cause::DayOver => "day-over",
+            Cause::Idle => "idle",
+            Cause::SetAside => "set-aside",
+            Cause::CameBack => "came-back",
+            Cause::LeftOut => "left-out",
+            Cause::Opened => "opened",
+            Cause::TransferIn => "transfer-in",
+            Cause::TransferOut => "transfer-out",
+            Cause::MergeIn => "merge-in",
+            Cause::MergeOut => "merge-out",
+            Cause::CouponStep => "coupon-step",
+        }
+    }
 }
 
 /// How an award followed from a purchase or a visit.

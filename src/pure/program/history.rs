@@ -1,6 +1,8 @@
 //! History: a card's rows with their label, change and balance after, what followed from each (rewards unlocked, level
 //! changed), and why each number is what it is.
 
+mod causes;
+
 use std::collections::BTreeSet;
 
 use super::earn::level_of;
@@ -9,7 +11,7 @@ use super::rules::{Rulebook, Rules};
 use super::sales::Trace;
 use super::standing::Standing;
 use crate::pure::domain::entry::{Award, AwardSource, BonusKind, CouponStep, Direction};
-use crate::pure::domain::explanation::{AwardTerms, Explanation, Input, LimitAsked, LimitSpan};
+use crate::pure::domain::explanation::{AwardTerms, Explanation, LimitAsked, LimitSpan};
 use crate::pure::domain::reason::RemoveReason;
 use crate::pure::domain::{EntryId, EntryKind, EventId, Fact, FactKey, Moment, Posting, SaleId, TillId};
 
@@ -363,61 +365,29 @@ impl Builder<'_> {
     }
 
     fn explanation(&self) -> Explanation {
+        let posting = &self.fact.entry.posting;
         let mut why = Explanation {
             rule: Some(self.fact.rule()),
+            cause: causes::cause_of(posting),
+            other: causes::other_of(posting),
+            inputs: causes::inputs_of(posting),
+            campaigns: causes::campaigns_of(posting),
             taken: self.trace.taken.clone(),
             repaid: self.repaid(),
             shortfall: self.after.counters.shortfall.saturating_sub(self.before.counters.shortfall),
             ..Explanation::default()
         };
-        match &self.fact.entry.posting {
-            Posting::Award(award) => {
-                let Award { units, earning_minor, .. } = *award;
-                why.award = Some(AwardTerms { terms: award.terms.clone(), units, earning_minor });
-                (why.tier, why.campaigns) = (award.tier.clone(), award.campaigns.clone());
-                let limits = &self.rules.limits;
-                let asked = [
-                    (LimitSpan::Transaction, award.before_in_transaction, limits.per_transaction),
-                    (LimitSpan::Day, award.before_in_day, limits.per_day),
-                ];
-                let asked = asked.into_iter();
-                why.limits =
-                    asked.filter_map(|(span, used, most)| Some(LimitAsked { span, used, most: most? })).collect();
-            }
-            Posting::Bonus(bonus) => why.inputs = vec![(Input::Units, bonus.units)],
-            Posting::Adjust(adjust) => {
-                why.inputs =
-                    vec![(Input::Value, adjust.value), (Input::PurchaseMinor, adjust.purchase_minor.unwrap_or(0))];
-            }
-            Posting::RemoveVisits { visits, units } => {
-                why.inputs = vec![(Input::Visits, *visits), (Input::Due, *units)]
-            }
-            Posting::Refund(refund) => {
-                why.inputs = vec![
-                    (Input::AmountMinor, refund.amount_minor),
-                    (Input::LeftBeforeMinor, refund.left_before_minor),
-                    (Input::Due, refund.due),
-                ];
-            }
-            Posting::Redeem(taken) => {
-                why.inputs = vec![
-                    (Input::Units, taken.units),
-                    (Input::Rewards, taken.rewards),
-                    (Input::BillMinor, taken.bill_minor),
-                    (Input::DiscountMinor, taken.discount_minor),
-                ];
-            }
-            Posting::RewardAdd { count, .. } | Posting::RewardRemove { count, .. } => {
-                why.inputs = vec![(Input::Rewards, *count)];
-            }
-            Posting::Hold { units, rewards, .. } => {
-                why.inputs = vec![(Input::Units, *units), (Input::Rewards, *rewards)]
-            }
-            Posting::Expire { units, rewards, .. } => {
-                why.inputs = vec![(Input::Units, *units), (Input::Rewards, *rewards)]
-            }
-            Posting::Mature { units, .. } => why.inputs = vec![(Input::Units, *units)],
-            _ => {}
+        if let Posting::Award(award) = posting {
+            let Award { units, earning_minor, .. } = *award;
+            why.award = Some(AwardTerms { terms: award.terms.clone(), units, earning_minor });
+            (why.tier, why.campaigns) = (award.tier.clone(), award.campaigns.clone());
+            let limits = &self.rules.limits;
+            let asked = [
+                (LimitSpan::Transaction, award.before_in_transaction, limits.per_transaction),
+                (LimitSpan::Day, award.before_in_day, limits.per_day),
+            ];
+            let asked = asked.into_iter();
+            why.limits = asked.filter_map(|(span, used, most)| Some(LimitAsked { span, used, most: most? })).collect();
         }
         why
     }

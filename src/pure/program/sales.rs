@@ -74,6 +74,13 @@ impl SaleState {
         }
     }
 
+    /// Counts a part that was brought back.
+    pub(super) fn take(&mut self, amount_minor: i64, earning_minor: i64, due: i64) {
+        self.left_minor -= amount_minor;
+        self.earning_left_minor -= earning_minor;
+        self.refunded_units = self.refunded_units.saturating_add(due.max(0));
+    }
+
     /// The part of the earning amount that goes with `amount_minor` of what is left: all of it with the last part, else in
     /// proportion, rounded down.
     pub(super) fn earning_of(&self, amount_minor: i64) -> i64 {

@@ -5,7 +5,7 @@ use fluent_bundle::FluentValue;
 use super::catalogue::{self, decimal, fill};
 use super::{Language, Unit};
 use crate::pure::domain::entry::{Rounding, Terms};
-use crate::pure::domain::explanation::{AwardTerms, Explanation, LimitSpan, Measure};
+use crate::pure::domain::explanation::{AwardTerms, Explanation, Input, LimitSpan, Measure};
 
 /// In what a programme and its shop count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +24,21 @@ pub fn explanation(language: Language, counting: &Counting<'_>, why: &Explanatio
     let mut parts = match &why.award {
         Some(award) => vec![teller.award(award)],
         None => {
-            let told = why.inputs.iter().filter(|(_, value)| *value != 0);
-            told.map(|(input, value)| {
+            // That nothing was due says as much as any number.
+            let told = why.inputs.iter().filter(|(input, value)| *value != 0 || *input == Input::Due);
+            let cause = why.cause.map(|cause| {
+                let other = why.other.map(|other| other.to_string()).unwrap_or_default();
+                teller.say(&format!("row-cause-{}", cause.name()), &[("other", other)])
+            });
+            let inputs = told.map(|(input, value)| {
                 let value = match input.measure() {
                     Measure::Units => teller.units(*value),
                     Measure::Money => teller.money(*value),
                     Measure::Count => teller.count(*value),
                 };
                 teller.say(&format!("row-input-{}", input.name()), &[("value", value)])
-            })
-            .collect()
+            });
+            cause.into_iter().chain(inputs).collect()
         }
     };
     if let Some(tier) = &why.tier {
@@ -134,7 +139,7 @@ mod tests {
     use super::*;
     use crate::pure::domain::RuleVersion;
     use crate::pure::domain::entry::Lot;
-    use crate::pure::domain::explanation::{Input, LimitAsked, Taken};
+    use crate::pure::domain::explanation::{Cause, LimitAsked, Taken};
     use crate::pure::text::catalogue::try_fill;
 
     const POINTS: Counting<'static> = Counting { unit: "point", scale: 0, minor_digits: 2 };
@@ -193,6 +198,20 @@ mod tests {
                 "1 Punkt für den Besuch; auf Stufe Gold; mit may, june; am Tag vorher 1 von 6 verbraucht \
                  (Regeln Version 3).",
             ),
+            (
+                Explanation {
+                    cause: Some(Cause::Returned),
+                    inputs: vec![(Input::Units, 100), (Input::Rewards, 0)],
+                    ..Explanation::default()
+                },
+                "back from a returned bill, valid to the end of the 7th day after the return at least; units 100 points.",
+                "zurück von einem zurückgegebenen Bon, gültig mindestens bis zum Ende des 7. Tages danach; Menge 100 Punkte.",
+            ),
+            (
+                Explanation { inputs: vec![(Input::AmountMinor, 400), (Input::Due, 0)], ..Explanation::default() },
+                "amount 4.00; due 0 points.",
+                "Betrag 4,00; fällig 0 Punkte.",
+            ),
             (Explanation::default(), "posted as it is told.", "gebucht wie angegeben."),
         ];
         for (why, english, german) in cases {
@@ -215,8 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn every_input_has_its_words() {
+    fn every_input_and_cause_has_its_words() {
         for language in Language::ALL {
+            for cause in Cause::ALL {
+                let text = try_fill(language, &format!("row-cause-{}", cause.name()), &[("other", "7".into())]);
+                assert!(text.is_ok_and(|text| text.len() > 10), "{cause:?}");
+            }
             for input in Input::ALL {
                 let text = try_fill(language, &format!("row-input-{}", input.name()), &[("value", "7".into())]);
                 assert!(text.as_ref().is_ok_and(|text| text.ends_with(" 7")), "{text:?}");

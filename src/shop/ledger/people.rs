@@ -105,6 +105,11 @@ pub(super) fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     let referrer = row.get_ref(2)?.as_blob_or_null()?.is_some();
     sums::check(row, [0, 1, 2, 17], 18)?;
     sums::check(row, [19].into_iter().chain(4..17).chain([20]), 21)?;
+    let (removed_ms, told): (Option<i64>, Option<Vec<u8>>) = (row.get(17)?, row.get(19)?);
+    if removed_ms.is_none() && told.is_none() {
+        // Whoever was not removed has a row, be it an empty one: the way to it is damaged.
+        return Err(rusqlite::Error::InvalidColumnType(19, "person".to_owned(), rusqlite::types::Type::Null));
+    }
     Ok(PersonRow {
         id: CustomerId(uuid_column(row, 0)?),
         created_ms: row.get(1)?,

@@ -213,12 +213,14 @@ impl Till {
         let card = self.jobs_in_txn(txn, now, card)?;
         let referrer = self.referrer_state(txn, now, &card)?;
         let history = if command.needs_history() { card.entries(&txn.reads())? } else { Vec::new() };
+        let joined = self.joined_facts(&txn.reads(), &history)?;
         let at = txn.rule_time(now);
         let ask = Ask {
             book: card.book()?,
             card: &card.facts,
             standing: &card.standing,
             history: &history,
+            joined: &joined,
             referrer: referrer.as_ref().map(|referrer| (&referrer.facts, &referrer.standing)),
             at: &at,
             trust: now.trust,
@@ -375,7 +377,8 @@ fn opening_of(figures: &OpeningFigures) -> Command {
         ..Counters::default()
     };
     let first_earned = earned > 0 || figures.visits > 0;
-    Command::Opening { carried: Carried { counters, first_earned, ..Carried::default() }, units: figures.balance }
+    let carried = Box::new(Carried { counters, first_earned, ..Carried::default() });
+    Command::Opening { carried, units: figures.balance }
 }
 
 /// The free text of a request, as it is stored beside the event.

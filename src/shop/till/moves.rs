@@ -3,10 +3,10 @@
 use super::command::Asked;
 use super::posting::CardState;
 use super::{Outcome, Till, TillError};
-use crate::pure::domain::entry::CouponTerms;
+use crate::pure::domain::entry::{CouponTerms, Direction};
 use crate::pure::domain::event::Happening;
 use crate::pure::domain::standing::CouponState;
-use crate::pure::domain::{Actor, CouponId, CustomerId, EventKind, Medium, Moment, Now, Serial};
+use crate::pure::domain::{Actor, CouponId, CustomerId, EventKind, Fact, Medium, Moment, Now, Posting, Serial};
 use crate::pure::program::{Command, CouponAct};
 use crate::pure::wire::lan::{
     CouponList, CouponPosted, CouponRequest, CouponView, CustomerView, PostedView, Problem, TransferView,
@@ -108,6 +108,48 @@ impl Till {
         txn.person_store(stays, &person_joined(kept.person, gone.person), now.wall_ms)?;
         let view = self.customer_view(&txn.reads(), stays, now)?;
         view.map(Outcome::Done).ok_or_else(|| LedgerError::Damaged(format!("customer {stays} vanished")).into())
+    }
+
+    /// The card that holds now what a card held: that one itself, or the one with which it was joined.
+    pub(super) fn card_joined_with(&self, reads: &Reads<'_>, serial: Serial) -> Result<Serial, TillError> {
+        let (mut serial, mut seen) = (serial, Vec::new());
+        while let Some(card) = self.card_state(reads, serial)?.filter(|card| card.row.deleted) {
+            let facts = card.entries(reads)?;
+            let joined = facts.iter().rev().find_map(|fact| match &fact.entry.posting {
+                Posting::Merge(moved) if moved.direction == Direction::Out => Some(moved.other),
+                _ => None,
+            });
+            seen.push(serial);
+            match joined.filter(|other| !seen.contains(other)) {
+                Some(other) => serial = other,
+                None => break,
+            }
+        }
+        Ok(serial)
+    }
+
+    /// All facts of each card that was joined with the one of this history, and of those that were joined with them.
+    pub(super) fn joined_facts(&self, reads: &Reads<'_>, history: &[Fact]) -> Result<Vec<Vec<Fact>>, TillError> {
+        let came = |facts: &[Fact]| -> Vec<Serial> {
+            let others = facts.iter().filter_map(|fact| match &fact.entry.posting {
+                Posting::Merge(moved) if moved.direction == Direction::In => Some(moved.other),
+                _ => None,
+            });
+            others.collect()
+        };
+        let (mut joined, mut seen, mut next) = (Vec::new(), Vec::new(), came(history));
+        while let Some(serial) = next.pop() {
+            if seen.contains(&serial) {
+                continue;
+            }
+            seen.push(serial);
+            if let Some(card) = self.card_state(reads, serial)? {
+                let facts = card.entries(reads)?;
+                next.extend(came(&facts));
+                joined.push(facts);
+            }
+        }
+        Ok(joined)
     }
 
     /// Why `card` cannot move to `into`, if so.

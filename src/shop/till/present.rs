@@ -270,6 +270,7 @@ impl Till {
                 card: &card.facts,
                 standing: &card.standing,
                 history: &[],
+                joined: &[],
                 referrer: referrer.as_ref().map(|referrer| (&referrer.facts, &referrer.standing)),
                 at: &at,
                 trust: now.trust,

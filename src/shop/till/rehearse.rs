@@ -180,6 +180,7 @@ impl Stage<'_> {
             card: &self.card,
             standing: &self.standing,
             history: &self.facts,
+            joined: &[],
             referrer: None,
             at: &real.at,
             trust: ClockTrust::Trusted,

@@ -361,6 +361,7 @@ impl Till {
     ) -> Result<Outcome<SaleView>, TillError> {
         let row = self.sale_known(&txn.reads(), number)?;
         let (Some(card), Some(event)) = (row.card, row.event) else { return self.not_open(&row) };
+        let card = self.card_joined_with(&txn.reads(), card)?;
         let items = request.items.iter().map(item_of).collect();
         let asked = Command::Refund { of: Target::Event(event), amount_minor: request.amount_minor, items };
         let selling = Selling { kind: EventKind::Refund, row: &row, visit: None, grade: None };
@@ -421,6 +422,7 @@ impl Till {
             card: &card.facts,
             standing: &standing,
             history: &[],
+            joined: &[],
             referrer: referrer.as_ref().map(|referrer| (&referrer.facts, &referrer.standing)),
             at: &at,
             trust: now.trust,

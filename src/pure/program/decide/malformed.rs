@@ -46,7 +46,7 @@ pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
             match (rules.kind, of) {
                 (Kind::Visit, _) => malformed("/kind", "cards that earn by visit take back visits: remove_visits"),
                 (Kind::Points | Kind::Cashback, None) => malformed("/of", "points need the sale that they came from"),
-                (_, Some(of)) => sale_target(ask.history, of, "/of"),
+                (_, Some(of)) => sale_target(ask, of, "/of"),
                 (_, None) => Ok(()),
             }
         }
@@ -67,7 +67,7 @@ pub fn check(ask: &Ask, command: &Command) -> Result<(), Malformed> {
         Command::Refund { of, amount_minor, items } => {
             check_items(items)?;
             amount("/amount_minor", amount_minor.unwrap_or(0), 0)?;
-            sale_target(ask.history, of, "/of")?;
+            sale_target(ask, of, "/of")?;
             // Only a bill that was paid with rewards alone is returned with an amount of 0.
             if *amount_minor == Some(0) && super::refund::left_minor(ask, of).is_some_and(|left| left > 0) {
                 return malformed("/amount_minor", "at least 1 minor unit");
@@ -194,8 +194,8 @@ pub(super) fn first_off(rules: &Rules) -> Option<&crate::pure::program::rules::C
     rules.catalogue.iter().find(|reward| matches!(reward.worth, Worth::Off(_)))
 }
 
-fn sale_target(history: &[Fact], of: &Target, pointer: &'static str) -> Result<(), Malformed> {
-    if super::refund::sale_event(history, of).is_some() {
+fn sale_target(ask: &Ask, of: &Target, pointer: &'static str) -> Result<(), Malformed> {
+    if super::refund::sale_meant(ask, of).is_some() {
         Ok(())
     } else {
         malformed(pointer, "no sale or purchase of this card has that number")

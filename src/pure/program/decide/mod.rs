@@ -40,6 +40,8 @@ pub struct Ask<'a> {
     pub standing: &'a Standing,
     /// All facts of the card when [`Command::needs_history`] says so, else empty.
     pub history: &'a [Fact],
+    /// With them, all facts of each card that was joined with this one: what was bought there is brought back here.
+    pub joined: &'a [Vec<Fact>],
     /// The card of who brought the customer, with its standing.
     pub referrer: Option<(&'a CardFacts, &'a Standing)>,
     /// Rule time.
@@ -187,7 +189,7 @@ pub enum Command {
     /// Figures brought along from another system.
     Opening {
         /// The figures, with lots that have an end of their own.
-        carried: Carried,
+        carried: Box<Carried>,
         /// Units beside those lots: they lapse as if they were awarded now.
         units: i64,
     },

@@ -4,11 +4,17 @@ use super::{Act, Ask, Item, Judge, Target, Verdict};
 use crate::pure::domain::entry::{AwardSource, Lot, Refund, Reinstatement, RewardLot};
 use crate::pure::domain::{EventId, Fact, NewEntry, Posting, Refusal, RefusalCode};
 use crate::pure::program::rules::ByAmount;
-use crate::pure::program::sales::{SaleState, due_with_carry};
+use crate::pure::program::sales::{SaleState, Trace, due_with_carry};
 use crate::pure::program::{calendar, earn, fold, limits, lots, rewards};
 
 /// What was redeemed on a returned bill is valid for so many days at least (RULES.md section 2).
 const REINSTATED_DAYS: i64 = 7;
+
+/// The event of the sale or purchase that is meant, on this card or on one that was joined with it.
+pub(super) fn sale_meant(ask: &Ask, of: &Target) -> Option<EventId> {
+    let joined = || ask.joined.iter().find_map(|facts| sale_event(facts, of));
+    sale_event(ask.history, of).or_else(joined)
+}
 
 /// The event of the sale or purchase that is meant; of several with one number the latest.
 pub(super) fn sale_event(history: &[Fact], of: &Target) -> Option<EventId> {
@@ -49,7 +55,49 @@ pub(super) fn subtract(
 /// What is left of the sale that is meant, if there is one.
 pub(super) fn left_minor(ask: &Ask, of: &Target) -> Option<i64> {
     let (_, trace) = fold::replay(ask.book, ask.history, &Default::default());
-    trace.sales.get(&sale_event(ask.history, of)?).map(|sale| sale.left_minor)
+    match sale_of(ask, sale_meant(ask, of)?, &trace) {
+        Found::Sale(sale) => Some(sale.left_minor),
+        Found::Voided | Found::Nothing => None,
+    }
+}
+
+/// What there is of a sale.
+enum Found {
+    Sale(Box<SaleState>),
+    Voided,
+    Nothing,
+}
+
+/// What is left of a sale of this card, or of one that was joined with it. What was brought back since then stands on the
+/// card that it was joined with.
+fn sale_of(ask: &Ask, event: EventId, own: &Trace) -> Found {
+    if own.voided.contains(&event) {
+        return Found::Voided;
+    }
+    if let Some(sale) = own.sales.get(&event) {
+        return Found::Sale(Box::new(sale.clone()));
+    }
+    let home = ask.joined.iter().position(|facts| facts.iter().any(|fact| fact.event == event));
+    let Some(home) = home else { return Found::Nothing };
+    let (_, trace) = fold::replay(ask.book, &ask.joined[home], &Default::default());
+    let Some(mut sale) = trace.sales.get(&event).cloned() else {
+        return if trace.voided.contains(&event) { Found::Voided } else { Found::Nothing };
+    };
+    let others = ask.joined.iter().enumerate().filter(|(place, _)| *place != home).map(|(_, facts)| facts.as_slice());
+    for facts in others.chain([ask.history]) {
+        let facts = fold::sorted(facts);
+        let voided = fold::voided(&facts);
+        for fact in facts.into_iter().filter(|fact| !voided.contains(&fact.event)) {
+            match &fact.entry.posting {
+                Posting::Refund(refund) if refund.of == Some(event) => {
+                    sale.take(refund.amount_minor, refund.earning_minor, refund.due)
+                }
+                Posting::Reinstate(back) if back.of == event => sale.returned = true,
+                _ => {}
+            }
+        }
+    }
+    Found::Sale(Box::new(sale))
 }
 
 /// A till's refund. Without amount and lines it takes all that is left.
@@ -106,18 +154,19 @@ fn reverse(
 ) -> Result<Verdict, Refusal> {
     let (standing, trace) = fold::replay(ask.book, ask.history, &Default::default());
     // `check` has found the event; without it there is nothing left to take back.
-    let Some(event) = sale_event(ask.history, of) else {
-        judge.refuse(Refusal::new(RefusalCode::RefundExceeds).max(0));
-        return judge.done(Verdict::default);
+    let found = sale_meant(ask, of).map(|event| (event, sale_of(ask, event, &trace)));
+    let (event, sale) = match found {
+        Some((event, Found::Sale(sale))) => (event, sale),
+        Some((_, Found::Voided)) => {
+            judge.refuse(RefusalCode::AlreadyVoided);
+            return judge.done(Verdict::default);
+        }
+        Some((_, Found::Nothing)) | None => {
+            judge.refuse(Refusal::new(RefusalCode::RefundExceeds).max(0));
+            return judge.done(Verdict::default);
+        }
     };
-    if trace.voided.contains(&event) {
-        judge.refuse(RefusalCode::AlreadyVoided);
-        return judge.done(Verdict::default);
-    }
-    let Some(sale) = trace.sales.get(&event) else {
-        judge.refuse(Refusal::new(RefusalCode::RefundExceeds).max(0));
-        return judge.done(Verdict::default);
-    };
+    let sale = &*sale;
     let amount_minor = amount_minor.unwrap_or(sale.left_minor);
     let max = sale.left_minor.min(standing.counters.tx_amount_minor.max(0));
     // A bill that was paid with rewards alone has no amount to return, but once what paid it.

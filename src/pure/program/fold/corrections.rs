@@ -100,9 +100,7 @@ impl Step<'_> {
                 due = sale.due(amount, earning);
             }
             earning = earning.clamp(0, sale.earning_left_minor);
-            sale.left_minor -= amount;
-            sale.earning_left_minor -= earning;
-            add(&mut sale.refunded_units, due.max(0));
+            sale.take(amount, earning, due);
         } else if amount < asked {
             earning = earning.min(amount);
             due = 0;

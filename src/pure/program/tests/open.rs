@@ -146,6 +146,33 @@ fn a_merge_takes_along_when_the_totals_rose_and_what_is_owed_meets_what_is_there
 }
 
 #[test]
+fn what_was_bought_on_a_card_that_was_joined_is_brought_back_on_the_card_that_stays() {
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let (from, into) = (shop.card(), shop.card());
+    shop.sale(from, "t-0", 60_000, None).expect("Silver");
+    shop.sale(from, "t-1", 3333, None).expect("41 points");
+    shop.refund(from, "t-1", Some(1000)).expect("a part before");
+    let voided = shop.sale(from, "t-2", 500, None).expect("a sale").event;
+    shop.void(from, voided).expect("a mistake");
+    shop.is(from, "B 629");
+    let target = shop.cards[&into].facts.clone();
+    shop.act(from, &Command::Merge { into: target }).expect("merged");
+    shop.is(into, "B 629 T 62333 Q 629");
+    assert_eq!(shop.refund(into, "t-1", Some(2334)).unwrap_err(), Refusal::new(RefusalCode::RefundExceeds).max(2333));
+    let part = shop.refund(into, "t-1", Some(1000)).expect("a part").event;
+    let rest = shop.refund(into, "t-1", None).expect("the rest");
+    shop.is(into, "B 600 T 60000 Q 600");
+    assert_eq!(rest.verdict.entries.len(), 1);
+    assert_eq!(shop.refund(into, "t-1", Some(1)).unwrap_err(), Refusal::new(RefusalCode::RefundExceeds).max(0));
+    assert_eq!(shop.refund(into, "t-2", None).unwrap_err().code, RefusalCode::AlreadyVoided);
+    // A part that was voided may come again, and all parts still sum to the award.
+    shop.void(into, part).expect("a mistake");
+    shop.refund(into, "t-1", Some(1000)).expect("the part again");
+    shop.is(into, "B 600 T 60000 Q 600");
+}
+
+#[test]
 fn the_most_of_an_open_sale_is_what_it_set_aside() {
     let mut shop = Shop::new(reference::cashback3());
     shop.actor = manager();
@@ -268,13 +295,13 @@ fn units_brought_along_lapse_as_if_they_were_awarded_now() {
     let card = shop.card();
     let counters = Counters { earned: 250, visits: 3, ..Counters::default() };
     let carried = Carried { counters, first_earned: true, ..Carried::default() };
-    shop.act(card, &Command::Opening { carried: carried.clone(), units: 250 }).expect("taken");
+    shop.act(card, &Command::Opening { carried: Box::new(carried.clone()), units: 250 }).expect("taken");
     shop.is(card, "B 250 E 250 V 3 RA 0");
     assert_eq!(shop.labels(card), ["opening_balance"]);
     let end = shop.standing(card).lots[0].expires_ms;
     shop.adjust(card, 1, None).expect("given by hand");
     assert!(shop.standing(card).lots.iter().all(|lot| lot.expires_ms == end));
     shop.actor = cashier();
-    let refused = shop.act(card, &Command::Opening { carried, units: 1 }).unwrap_err();
+    let refused = shop.act(card, &Command::Opening { carried: Box::new(carried), units: 1 }).unwrap_err();
     assert_eq!(refused.code, RefusalCode::NeedsManager);
 }

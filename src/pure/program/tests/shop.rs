@@ -177,11 +177,19 @@ impl Shop {
     ) -> T {
         let kept = &self.cards[&card];
         let referrer = kept.facts.referrer.and_then(|serial| self.cards.get(&serial));
+        let joined: Vec<Vec<Fact>> = (kept.history.iter())
+            .filter_map(|fact| match &fact.entry.posting {
+                Posting::Merge(moved) if moved.direction == entry::Direction::In => Some(moved.other),
+                _ => None,
+            })
+            .map(|other| self.cards[&other].history.clone())
+            .collect();
         answer(&Ask {
             book: &self.book,
             card: &kept.facts,
             standing: &kept.standing,
             history: &kept.history,
+            joined: &joined,
             referrer: referrer.map(|kept| (&kept.facts, &kept.standing)),
             at: &self.at,
             trust: self.trust,
@@ -272,7 +280,8 @@ impl Shop {
     /// Figures brought along: what stands before a worked case.
     pub(super) fn opening(&mut self, card: Serial, carried: entry::Carried) {
         let actor = std::mem::replace(&mut self.actor, manager());
-        self.act_in(card, &Command::Opening { carried, units: 0 }, None, None).expect("an opening is taken");
+        self.act_in(card, &Command::Opening { carried: Box::new(carried), units: 0 }, None, None)
+            .expect("an opening is taken");
         self.actor = actor;
     }
 
