@@ -45,6 +45,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The role in which an act is judged: an approval lifts a cashier to a manager.
+    pub fn judged_as(&self) -> Role {
+        if self.approved_by.is_some() { self.role.max(Role::Manager) } else { self.role }
+    }
+
     /// The daemon itself: a tap on a reader, or a job such as expiry. It has a cashier's rights.
     pub fn device(till: Option<TillId>) -> Self {
         Self { role: Role::Cashier, token: None, staff: None, approved_by: None, till }

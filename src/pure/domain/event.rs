@@ -2,7 +2,7 @@
 
 use super::{
     Actor, BootId, ClockTrust, CustomerId, DeviceId, Entry, EventId, Grade, Hlc, Incarnation, Medium, Moment,
-    RefusalCode, RuleVersion, SaleId, Serial, TillId, VisitId,
+    RefusalCode, Role, RuleVersion, SaleId, Serial, TillId, VisitId,
 };
 
 /// What kind of thing happened. A stored kind that this version does not know is kept and forwarded as it is.
@@ -193,6 +193,8 @@ pub struct Fact {
     pub at: Moment,
     /// The till at which it happened.
     pub till: Option<TillId>,
+    /// The role in which it was judged.
+    pub role: Role,
     /// The visit that it belongs to.
     pub visit: Option<VisitId>,
     /// The till's number of the sale: facts that share one are one visit and one order.

@@ -40,8 +40,10 @@ pub struct Standing {
     pub last_base_ms: Option<i64>,
     /// Base units of the last day on which there were any.
     pub day: Option<DayCount>,
-    /// Entries by hand of the last day on which there were any.
+    /// Entries by hand of cashiers on the last day on which there were any.
     pub hand: Option<DayCount>,
+    /// The same of managers, and of cashiers whom one approved.
+    pub hand_of_managers: Option<DayCount>,
     /// Transactions of late, oldest first.
     pub recent: Vec<Recent>,
     /// Campaigns that the card has joined and that have not ended.

@@ -13,7 +13,7 @@ use super::{calendar, lots, rewards};
 use crate::pure::domain::entry::{Award, AwardSource, Bonus, BonusKind, Lot, Pending, RewardLot};
 use crate::pure::domain::explanation::Taken;
 use crate::pure::domain::{
-    DeviceId, Entry, EntryId, EventId, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Posting,
+    DeviceId, Entry, EntryId, EventId, Fact, FactKey, Hlc, Incarnation, Moment, NewEntry, Posting, Role,
 };
 
 /// Whether [`apply`] could take a fact.
@@ -127,6 +127,7 @@ pub(super) fn provisional(standing: &Standing, entry: &NewEntry, at: &Moment) ->
         event: EventId(nil),
         at: at.clone(),
         till: None,
+        role: Role::Cashier,
         visit: None,
         txn_id: None,
         sale: None,
@@ -211,7 +212,11 @@ impl Step<'_> {
             _ => false,
         };
         if by_hand {
-            DayCount::add(&mut self.standing.hand, self.fact.at.date(), 1);
+            let count = match self.fact.role {
+                Role::Cashier => &mut self.standing.hand,
+                Role::Manager | Role::Admin => &mut self.standing.hand_of_managers,
+            };
+            DayCount::add(count, self.fact.at.date(), 1);
         }
     }
 

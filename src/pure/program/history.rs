@@ -201,8 +201,12 @@ fn rows_of(book: &Rulebook, standing: &mut Standing, trace: &mut Trace, whole: b
         let before = standing.clone();
         fold::step_job(rules, standing, trace, &job);
         let builder = Builder { rules, before: &before, after: standing, fact: &job, trace, voided: false };
-        let again =
-            builder.entry_rows().into_iter().map(|row| HistoryRow { kind: None, source: Source::Derived, ..row });
+        // It moves the balance as a posted one does, and stands before the fact by which it was found.
+        let again = builder.entry_rows().into_iter().map(|row| HistoryRow {
+            event: fact.event,
+            source: Source::Derived,
+            ..row
+        });
         rows.extend(again.chain(builder.derived_rows()));
     }
     let before = standing.clone();

@@ -61,15 +61,15 @@ pub(super) fn judge_earn(ask: &Ask, standing: &Standing, units: i64, adds_to_vis
 pub(super) fn judge_hand(ask: &Ask, value: Option<i64>, amount_minor: Option<i64>, judge: &mut Judge) {
     let limits = &ask.rules().limits;
     let role = ask.role();
-    let limit: RoleLimits = match role {
-        Role::Cashier => limits.cashier,
-        Role::Manager => limits.manager,
+    let (limit, made): (RoleLimits, _) = match role {
+        Role::Cashier => (limits.cashier, &ask.standing.hand),
+        Role::Manager => (limits.manager, &ask.standing.hand_of_managers),
         Role::Admin => return,
     };
     let over = |most: Option<i64>, asked: Option<i64>| {
         most.zip(asked).is_some_and(|(most, asked)| asked.unsigned_abs() > most.unsigned_abs())
     };
-    let entries = DayCount::on(&ask.standing.hand, ask.at.date());
+    let entries = DayCount::on(made, ask.at.date());
     if over(limit.value, value)
         || over(limit.amount_minor, amount_minor)
         || limit.entries_per_day.is_some_and(|most| entries >= most)

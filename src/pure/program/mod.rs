@@ -48,6 +48,6 @@ pub use decide::{
 pub use due::{due, settled};
 pub use figures::{Figures, NextExpiry, Tier, figures, open_liability_minor};
 pub use fold::{Applied, apply, fold};
-pub use history::{HistoryRow, Label, history, rows};
+pub use history::{HistoryRow, Label, Source, history, rows};
 pub use rules::{Campaign, CatalogueReward, Consume, Kind, LevelBasis, Rulebook, Rules, Worth};
 pub use standing::Standing;

@@ -232,6 +232,7 @@ pub fn event_facts(event: &Event, zone: &jiff::tz::TimeZone) -> Vec<Fact> {
         event: event.id,
         at: Moment { ms: event.hlc.ms(), zone: zone.clone() },
         till: event.what.actor.till.clone(),
+        role: event.what.actor.judged_as(),
         visit: event.what.visit,
         txn_id: event.what.txn_id.clone(),
         sale: event.what.sale,

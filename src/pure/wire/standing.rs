@@ -96,6 +96,9 @@ fn snapshot(standing: &Standing) -> Vec<u8> {
         map.put(31, key_value(key));
     }
     map.int_nonzero(32, standing.facts.min(i64::MAX as u64) as i64);
+    if let Some(hand) = &standing.hand_of_managers {
+        map.put(33, day_value(hand));
+    }
     map.done().encode()
 }
 
@@ -135,6 +138,7 @@ fn standing_of(value: &Value) -> Result<Standing, CborError> {
         last_base_ms: value.int_opt(14)?,
         day: day_from(value.field(15))?,
         hand: day_from(value.field(16))?,
+        hand_of_managers: day_from(value.field(33))?,
         recent: all(value, 17, recent_from)?,
         campaigns: all(value, 18, joined_from)?,
         coupons: all(value, 19, coupon_state_from)?,

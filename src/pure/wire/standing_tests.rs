@@ -47,6 +47,7 @@ fn standing(n: &[i64], text: &str, bits: &[bool]) -> Standing {
         birthday: flag(1).then(|| BirthdayUse { date: day(3).date, transaction: transaction(3) }),
         day: flag(4).then(|| day(1)),
         hand: flag(5).then(|| day(2)),
+        hand_of_managers: flag(6).then(|| day(3)),
         recent: vec![Recent {
             transaction: transaction(0),
             ms: at(1),

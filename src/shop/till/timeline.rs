@@ -4,7 +4,7 @@
 use super::view::{EventFacts, page_back};
 use super::{Till, TillError};
 use crate::pure::domain::{CustomerId, EntryKind, EventKind, Moment, Now, RefusalCode, Serial};
-use crate::pure::program::{self, HistoryRow};
+use crate::pure::program::{self, HistoryRow, Source};
 use crate::pure::wire::lan::{CardExport, CustomerExport, EntryView, TimelinePage, TimelineRow};
 use crate::shop::ledger::{PostedEvent, Reads};
 
@@ -108,7 +108,7 @@ fn history_row(serial: Serial, row: &HistoryRow, place: usize, posted: Option<&P
         label: label.replace('_', " "),
         event: row.event.to_string(),
         serial: Some(serial.to_string()),
-        entry: row.kind.map(|_| row.entry.to_string()),
+        entry: row.kind.filter(|_| row.source != Source::Derived).map(|_| row.entry.to_string()),
         change: row.change,
         balance: Some(row.balance),
         rewards_change: row.rewards_change,

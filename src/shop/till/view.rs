@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::posting::CardState;
 use super::{Till, TillError};
 use crate::pure::domain::{Event, Fact, Medium, Moment, Now, RuleVersion, Serial, crockford};
-use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rulebook, Standing};
+use crate::pure::program::{self, Figures, HistoryRow, Kind, LevelBasis, Rulebook, Source, Standing};
 use crate::pure::tap::rotating::RotatingKey;
 use crate::pure::text::{self, Language, Unit};
 use crate::pure::wire::event::event_facts;
@@ -171,7 +171,8 @@ impl Till {
             let Some(posted) = reads.event_fetch(row.event)? else {
                 return Err(LedgerError::Damaged(format!("event {} is missing", row.event)).into());
             };
-            let units = facts.iter().find(|fact| fact.entry.id == row.entry).map(|fact| fact.entry.posting.units());
+            let own = facts.iter().find(|fact| fact.entry.id == row.entry).filter(|_| row.source != Source::Derived);
+            let units = own.map_or(Some(row.change), |fact| Some(fact.entry.posting.units()));
             views.extend(self.entry_view(
                 serial,
                 card.book()?,

@@ -69,9 +69,9 @@ impl<'a> Ask<'a> {
         self.book.current().1
     }
 
-    /// The role in which it is judged: an approval lifts a cashier to a manager.
+    /// The role in which it is judged.
     pub(super) fn role(&self) -> Role {
-        if self.actor.approved_by.is_some() { self.actor.role.max(Role::Manager) } else { self.actor.role }
+        self.actor.judged_as()
     }
 
     fn manages(&self) -> bool {

@@ -281,7 +281,7 @@ fn rolling_windows_and_roles_limit() {
         limits: Limits {
             rolling,
             cashier: RoleLimits { value: Some(10), entries_per_day: Some(3), ..RoleLimits::default() },
-            manager: RoleLimits { value: Some(100), ..RoleLimits::default() },
+            manager: RoleLimits { value: Some(100), entries_per_day: Some(2), ..RoleLimits::default() },
             ..Limits::default()
         },
         bonus: BonusRules::default(),
@@ -299,11 +299,21 @@ fn rolling_windows_and_roles_limit() {
     shop.actor = manager();
     shop.adjust(card, 100, None).expect("a manager");
     assert_eq!(shop.adjust(card, 101, None).unwrap_err().code, RefusalCode::NeedsManager);
+    // Each role's entries count towards its own limit; one that was approved is a manager's.
+    shop.actor = Actor { approved_by: Some(StaffId(uuid::Uuid::nil())), ..cashier() };
+    shop.adjust(card, 50, None).expect("approved, and the second of the day");
+    assert_eq!(shop.adjust(card, 1, None).unwrap_err().code, RefusalCode::NeedsManager);
     shop.actor = Actor { role: Role::Admin, ..manager() };
     shop.adjust(card, 101, None).expect("an admin");
-    shop.actor = cashier();
+    shop.actor = manager();
     shop.now("2026-05-05T09:00");
     shop.adjust(card, 1, None).expect("another day");
+    shop.adjust(card, 1, None).expect("the second");
+    shop.actor = cashier();
+    for _ in 0..3 {
+        shop.adjust(card, 1, None).expect("managers took nothing of the cashiers' three");
+    }
+    assert_eq!(shop.adjust(card, 1, None).unwrap_err().code, RefusalCode::NeedsManager);
 }
 
 #[test]

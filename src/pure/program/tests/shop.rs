@@ -137,6 +137,7 @@ impl Shop {
                 event,
                 at: self.at.clone(),
                 till: self.actor.till.clone(),
+                role: self.actor.judged_as(),
                 visit,
                 txn_id: txn_id.map(str::to_owned),
                 sale: txn_id.map(|_| sale),

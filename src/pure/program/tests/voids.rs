@@ -151,6 +151,28 @@ fn what_a_completed_sale_gave_back_is_used_by_it_though_its_day_is_over() {
 }
 
 #[test]
+fn the_rows_sum_to_the_balance_also_where_a_void_lets_lots_lapse() {
+    let mut shop = Shop::new(reference::points());
+    shop.actor = manager();
+    let card = shop.card();
+    shop.adjust(card, 100, None).expect("100 points");
+    shop.later_s(86_400);
+    let used = shop.sale(card, "t-1", 500, Some(Redeem::Value(100))).expect("uses them").event;
+    shop.now("2027-08-22T10:00");
+    shop.sale(card, "t-2", 200, None).expect("2 points");
+    shop.void(card, used).expect("a manager's");
+    shop.is(card, "B 2 X 100");
+    let rows = history(&shop.book, &shop.cards[&card].history);
+    let moving: Vec<_> = rows.into_iter().filter(|row| row.kind.is_some()).collect();
+    let mut balance = 0;
+    for row in &moving {
+        balance += row.change;
+        assert_eq!(row.balance, balance, "{:?}", row.label);
+    }
+    assert!(moving.iter().any(|row| row.kind == Some(EntryKind::Expire) && row.change == -100), "it is told");
+}
+
+#[test]
 fn what_came_later_must_keep_its_cover() {
     let mut shop = Shop::new(reference::points());
     let card = shop.card();
