@@ -98,8 +98,8 @@ pub struct StaffRow {
 }
 
 pub(super) const PERSON_COLUMNS: &str = "c.id, c.created_ms, c.referrer, c.revision, p.first_name, p.last_name, p.email,
-    p.email_verified, p.phone, p.birth_date, p.birth_known, p.language, p.telegram_id, p.groups, p.custom, p.utm, p.consents, c.removed_ms, c.crc,
-    p.customer, p.name_key, p.crc";
+    p.email_verified, p.phone, p.birth_date, p.birth_known, p.language, p.telegram_id, p.groups, p.custom, p.utm, p.consents,
+    c.removed_ms, c.crc, p.customer, p.name_key, p.crc";
 
 pub(super) fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     let referrer = row.get_ref(2)?.as_blob_or_null()?.is_some();
