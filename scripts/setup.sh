@@ -74,7 +74,8 @@ start_pcscd() {
         return
     fi
     local pid
-    pid=$(cat /run/pcscd/pcscd.pid 2>/dev/null || true)
+    # The number ends with a null byte.
+    pid=$(tr -d '\0' 2>/dev/null < /run/pcscd/pcscd.pid || true)
     if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
         [ "$reader_is_new" = yes ] || return 0
         say "pcscd: restarting it, so that it finds the virtual reader"
