@@ -56,6 +56,11 @@ fn two_customers_become_one(desk: &Desk) {
     let other = json!({ "customer_id": goes.customer, "programme": "cafe10" });
     let cafe = post(desk, "/v1/cards", other).expect(201)["serial"].as_str().expect("a serial").to_owned();
     let path = format!("/v1/customers/{}/merge", stays.customer);
+    // A sale that is open would lose its card.
+    goes.opens("merge-open", 1000, Value::Null).expect(201);
+    post(desk, &path, json!({ "from": goes.customer })).problem(409, "sale_state");
+    desk.till("/v1/sales/merge-open/void", &json!({})).send().problem(409, "sale_state");
+    desk.till("/v1/sales/merge-open/cancel", &json!({})).send().expect(201);
     let ask = desk.shop.post(&path, &json!({ "from": goes.customer }));
     ask.clone().token(&desk.shop.token(By::Till)).send().problem(403, "wrong_role");
     let one = ask.send().expect(200);
@@ -73,6 +78,11 @@ fn two_customers_become_one(desk: &Desk) {
     desk.refund("merge-2", Some(500)).expect(201);
     stays.has(&[("B", 30), ("LTV", 3000), ("T", 3000)]);
     desk.refund("merge-2", Some(2001)).problem(409, "refund_exceeds");
+    assert_eq!(desk.refund("merge-2", Some(0)).pointers(), ["/amount_minor"]);
+    // What came from a card that is gone cannot go back to it.
+    let rows = stays.history();
+    let came = rows.iter().find(|row| row["kind"] == "merge").expect("its row")["id"].as_str().expect("an id");
+    post(desk, &format!("/v1/entries/{came}/void"), json!({})).problem(409, "card_deleted");
 
     // A card that cannot be joined ends the whole merge.
     let blocked = desk.card_of("points", json!({}));
