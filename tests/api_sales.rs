@@ -277,3 +277,25 @@ fn receipts_rows_and_refusals_speak_the_shops_language_in_its_currency() {
     let text = refused["detail"].as_str().expect("a line");
     assert!(text.ends_with("Höchstens 12,345\u{a0}KWD."), "{text}");
 }
+
+#[test]
+fn an_approval_lifts_as_far_as_the_approver_may() {
+    let mut shop = Shop::closed();
+    let rules = shop.dir.join("programmes/spend10.toml");
+    let text = std::fs::read_to_string(&rules).expect("the rules");
+    std::fs::write(&rules, text + "\n[limits.manager]\nvalue = 5\n").expect("written");
+    shop.start(Start::Run);
+    let serial = shop.card("spend10", 0)["serial"].as_str().expect("a serial").to_owned();
+    let path = format!("/v1/cards/{serial}/entries");
+    let staff = shop.sheet["staff"].as_array().expect("staff").clone();
+    for (role, code) in [("manager", Some("needs_manager")), ("admin", None)] {
+        let who = staff.iter().find(|who| who["role"] == role).expect("one of them");
+        let approval = json!({ "staff": who["id"], "pin": who["pin"] });
+        let asked = json!({ "kind": "adjust", "value": 6, "approved_by": approval });
+        let answer = shop.post(&path, &asked).token(&shop.token(By::Till)).send();
+        match code {
+            Some(code) => drop(answer.problem(409, code)),
+            None => drop(answer.expect(201)),
+        }
+    }
+}

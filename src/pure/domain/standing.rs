@@ -92,6 +92,9 @@ pub struct BirthdayUse {
     pub transaction: Transaction,
 }
 
+/// Thirty-five days, milliseconds: for how long a till's number stands for one sale (DESIGN.md section 5).
+pub const TXN_KEPT_MS: i64 = 35 * 24 * 3_600_000;
+
 /// By what postings are recognised as one transaction: the same visit, or the same number of one shop's sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {

@@ -9,8 +9,6 @@ pub use crate::pure::domain::standing::*;
 
 /// Two days: how long a visit may be added to, and the longest rolling window.
 pub const RECENT_MS: i64 = 48 * 3_600_000;
-/// Thirty-five days: how long a till's number is kept apart (DESIGN.md section 5).
-pub const TXN_KEPT_MS: i64 = 35 * 24 * 3_600_000;
 
 impl Transaction {
     /// Whether both are one.

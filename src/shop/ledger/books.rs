@@ -79,6 +79,9 @@ pub struct PostedEvent {
     pub text: Option<String>,
 }
 
+const CREDENTIAL: &str = sums::CREDENTIAL.columns;
+
+/// The columns of [`sums::CARD`], the others, and the sum.
 pub(super) const CARD_COLUMNS: &str =
     "serial, customer, programme, issued_ms, deleted, blocked, expires_on, link, standing, revision, crc";
 
@@ -154,17 +157,15 @@ impl Reads<'_> {
 
     /// The credential of that id, live or revoked.
     pub fn credential_fetch(&self, id: &[u8]) -> Result<Option<CredentialRow>, LedgerError> {
-        let mut statement = self
-            .prepare("SELECT id, card, medium, kid, created_ms, revoked_ms, chip, crc FROM credential WHERE id = ?1")?;
+        let mut statement = self.prepare(&format!("SELECT {CREDENTIAL}, crc FROM credential WHERE id = ?1"))?;
         Ok(statement.query_row([id], credential_row).optional()?)
     }
 
     /// The credentials of a card, oldest first.
     pub fn credentials_of_card(&self, serial: Serial) -> Result<Vec<CredentialRow>, LedgerError> {
-        let mut statement = self.prepare(
-            "SELECT id, card, medium, kid, created_ms, revoked_ms, chip, crc FROM credential WHERE card = ?1
-             ORDER BY created_ms, medium, id",
-        )?;
+        let mut statement = self.prepare(&format!(
+            "SELECT {CREDENTIAL}, crc FROM credential WHERE card = ?1 ORDER BY created_ms, medium, id"
+        ))?;
         let rows = statement.query_map([Sql(serial)], credential_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -50,7 +50,7 @@ pub use programmes::ProgrammeVersionRow;
 pub use read::{ReadOnly, Reads};
 pub use requests::{LiveRow, PastVisit, Stored, StoredAnswer};
 pub use restore::{Restoring, aside_path, set_aside};
-pub use sales::{PresentedRow, SaleRow, SaleState, TXN_KEPT_MS};
+pub use sales::{PresentedRow, SaleRow, SaleState};
 pub use scan::CardBooks;
 pub use segments::{
     Replayed, SegmentError, SegmentState, SegmentWatch, holds as segments_hold, set_aside as segments_set_aside,

@@ -103,6 +103,7 @@ pub(super) const PERSON_COLUMNS: &str = "c.id, c.created_ms, c.referrer, c.revis
 
 pub(super) fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     let referrer = row.get_ref(2)?.as_blob_or_null()?.is_some();
+    // The columns of `sums::CUSTOMER` and their sum, then those of `sums::PERSON` and theirs.
     sums::check(row, [0, 1, 2, 17], 18)?;
     sums::check(row, [19].into_iter().chain(4..17).chain([20]), 21)?;
     let (removed_ms, told): (Option<i64>, Option<Vec<u8>>) = (row.get(17)?, row.get(19)?);

@@ -7,10 +7,8 @@ use super::error::LedgerError;
 use super::read::Reads;
 use super::sums;
 use super::txn::{Sql, Txn, grade_column, serial_column, till_column, uuid_column};
+use crate::pure::domain::standing::TXN_KEPT_MS;
 use crate::pure::domain::{BootId, EventId, Grade, Now, SaleId, Serial, TillId, VisitId};
-
-/// How long a till's number stands for one sale.
-pub const TXN_KEPT_MS: i64 = 35 * 24 * 3_600_000;
 
 /// Where a sale stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +184,7 @@ impl Reads<'_> {
         let mut statement = self.prepare(&format!("SELECT {SALE}, crc FROM sale ORDER BY txn_id, made_ms"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            if let Ok(sale) = sale_row(row) {
+            if let Some(sale) = sums::unless_changed(row, 0..12, 12, sale_row(row))? {
                 look(sale)?;
             }
         }

@@ -10,6 +10,7 @@ use super::books::{CARD_COLUMNS, CardRow, card_row, zone_of};
 use super::error::LedgerError;
 use super::lists::CardFigures;
 use super::read::Reads;
+use super::sums;
 use super::verify::{ChainFault, ChainReport};
 use crate::pure::domain::{Event, Fact, Serial};
 use crate::pure::wire::event::{event_facts, event_read};
@@ -135,10 +136,9 @@ impl<'s> Cards<'s> {
 
     fn take(&mut self) -> Result<Option<CardBooks>, LedgerError> {
         let next = loop {
-            match self.rows.next()?.map(card_books) {
-                // A row that was changed is told where the sums are checked.
-                Some(Err(rusqlite::Error::FromSqlConversionFailure(..))) => {}
-                next => break next.transpose()?,
+            let Some(row) = self.rows.next()? else { break None };
+            if let Some(card) = sums::unless_changed(row, 0..8, 10, card_books(row))? {
+                break Some(card);
             }
         };
         Ok(std::mem::replace(&mut self.ahead, next))

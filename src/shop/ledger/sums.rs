@@ -56,7 +56,8 @@ pub(super) const SALE: Summed = Summed {
 
 const ALL: [&Summed; 6] = [&CARD, &CUSTOMER, &PERSON, &CREDENTIAL, &ANSWER, &SALE];
 
-/// The sum of these columns, each by its type and length, so that no byte can move from one into the next.
+/// The sum of these columns ([`Summed::columns`] in their order: rows that are written with every request are summed before
+/// they are, the others by [`Txn::sum_store`] after), each by its type and length, so that no byte can move from one into the next.
 pub(super) fn sum<'v>(columns: impl IntoIterator<Item = ValueRef<'v>>) -> u32 {
     let mut bytes = Vec::with_capacity(256);
     let mut put = |tag: u8, value: &[u8]| {
@@ -89,6 +90,20 @@ pub(super) fn check(row: &Row<'_>, places: impl IntoIterator<Item = usize>, crc:
     let name = row.as_ref().column_name(crc).unwrap_or("crc").to_owned();
     let what = format!("a row was changed, its sum ({name}) is another");
     Err(rusqlite::Error::FromSqlConversionFailure(crc, Type::Integer, what.into()))
+}
+
+/// What was read of a row, for those who look at every row: nothing of one whose sum is another, as [`Reads::sums_check`]
+/// tells of it; any other fault stays one.
+pub(super) fn unless_changed<T>(
+    row: &Row<'_>,
+    places: impl IntoIterator<Item = usize>,
+    crc: usize,
+    read: rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    match read {
+        Err(_) if check(row, places, crc).is_err() => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn is_whole(row: &Row<'_>, places: impl IntoIterator<Item = usize>, crc: usize) -> rusqlite::Result<bool> {

@@ -4,10 +4,11 @@
 use super::Rulebooks;
 use super::posting::{book_of, due_ms, standing_of_row};
 use super::search::list_figures;
+use crate::pure::domain::standing::TXN_KEPT_MS;
 use crate::pure::domain::{EntryId, Moment};
 use crate::pure::program::{self, CardFacts};
 use crate::pure::wire::text::{Json, from_json};
-use crate::shop::ledger::{CardBooks, LedgerError, Reads, SaleRow, SaleState, TXN_KEPT_MS};
+use crate::shop::ledger::{CardBooks, LedgerError, Reads, SaleRow, SaleState};
 
 /// Faults told; more say nothing more.
 const FAULTS_MAX: usize = 100;

@@ -186,6 +186,20 @@ fn points_that_ripened_count_from_their_day_and_stay_with_their_purchase_until_t
 }
 
 #[test]
+fn a_tills_number_is_one_visit_and_one_order_for_35_days_and_another_from_then_on() {
+    let mut shop = Shop::new(reference::points());
+    let card = shop.card();
+    buys(&mut shop, card, "t-1", 1000);
+    let mut early = shop.clone();
+    early.at.ms += 35 * 86_400_000 - 1;
+    buys(&mut early, card, "t-1", 1000);
+    early.is(card, "V 1 O 1");
+    shop.at.ms += 35 * 86_400_000;
+    buys(&mut shop, card, "t-1", 1000);
+    shop.is(card, "V 2 O 2");
+}
+
+#[test]
 fn pending_that_ripened_and_ended_during_days_off_is_counted_and_lapses() {
     let mut shop = Shop::new(reference::points_pending14());
     let card = shop.card();

@@ -85,7 +85,7 @@ impl std::fmt::Debug for Approval {
 /// One posted line, as history shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EntryView {
-    /// Its id.
+    /// Its id. What lapsed or ripened because of a void has no entry: it bears the id of the one before which it stands.
     pub id: String,
     /// The card.
     pub serial: String,
